@@ -11,6 +11,7 @@ use crate::model::key::KeyRecord;
 use crate::model::key_info::KeyInfo;
 use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, Namespace};
+use crate::model::settings::SettingsRecord;
 use crate::realm::Realm;
 use crate::records::Records;
 
@@ -50,6 +51,12 @@ impl Modes {
     /// The mode that a key is served in, and which tier decided it. Settings that cannot be read are an error, and never live.
     pub(crate) async fn mode_of(&self, realm: &Realm, record: &KeyRecord) -> Result<(Mode, ModeSource)> {
         self.resolve_mode(realm, record.mode).await
+    }
+
+    /// As [`Modes::mode_of`], with the settings of the environment, which the caller has read.
+    pub(crate) fn mode_by(&self, realm: &Realm, record: &KeyRecord, settings: &SettingsRecord) -> (Mode, ModeSource) {
+        self.guardrails
+            .resolve(realm.attributes.class, record.mode, settings.mode)
     }
 
     /// The mode of the keys of an environment without their own mode. The caller must hold the lease.

@@ -91,9 +91,9 @@ impl Changes {
     /// Appends the end of making or removing one of several realms. Floors that are lost are made again from this line.
     pub(crate) async fn say_life(&self, attempt: &Attempt<'_>, name: &RealmName, (id, rev): Life) -> Result<()> {
         let mut line = attempt.beside(attempt.action);
-        line.reason = attempt.reason;
-        line.environment = name.environment.as_ref().map(ToString::to_string);
-        (line.record, line.rev) = (Some(id.to_string()), Some(rev));
+        line.facts.reason = attempt.facts.reason;
+        line.facts.environment = name.environment.as_ref().map(Into::into);
+        (line.facts.record, line.facts.rev) = (Some(id.to_string()), Some(rev));
         self.recorder.record(line.phase(Phase::Done)).await
     }
 

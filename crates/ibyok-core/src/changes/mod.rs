@@ -71,9 +71,9 @@ struct Put {
 
 /// The lines of a change.
 struct Lines {
-    intended: Event,
-    done: Event,
-    not_done: Event,
+    intended: Event<'static>,
+    done: Event<'static>,
+    not_done: Event<'static>,
 }
 
 /// The end of a put, if it is known.
@@ -112,7 +112,7 @@ impl Changes {
         for _ in 0..TRIES {
             let held = self.records.read::<R>(realm, &id).await?;
             let (revision, rev) = held.as_ref().map_or((None, 0), |h| (Some(h.revision), h.record.rev()));
-            (attempt.record, attempt.rev) = (None, None);
+            (attempt.facts.record, attempt.facts.rev) = (None, None);
             let (mut record, out, takes_away) = match edit(attempt, held.map(|held| held.record))? {
                 Edit::Unchanged(out) => {
                     self.recorder.record_unchanged(attempt).await?;
@@ -131,7 +131,7 @@ impl Changes {
                 .max(self.records.floors.of(&id).await?.unwrap_or(0))
                 .saturating_add(1);
             record.set_rev(rev);
-            (attempt.record, attempt.rev) = (Some(id.to_string()), Some(rev));
+            (attempt.facts.record, attempt.facts.rev) = (Some(id.to_string()), Some(rev));
             let bytes = seal_record(realm, &id, &record)?;
             let holder = who.holder().cloned();
             match self
@@ -185,7 +185,7 @@ impl Changes {
         // Another node may have seen more changes than this one: to none of them may the tombstone look like an older record.
         let rev = seen.saturating_add(UNSEEN_CHANGES);
         record.set_rev(rev);
-        (attempt.record, attempt.rev) = (Some(id.to_string()), Some(rev));
+        (attempt.facts.record, attempt.facts.rev) = (Some(id.to_string()), Some(rev));
         let put = Put {
             id,
             bytes: seal_record(realm, &id, &record)?,
@@ -201,9 +201,9 @@ impl Changes {
     async fn commit(self: &Arc<Self>, attempt: &Attempt<'_>, put: Put) -> Result<()> {
         let this = Arc::clone(self);
         let lines = Lines {
-            intended: attempt.phase(Phase::Intended),
-            done: attempt.phase(Phase::Done),
-            not_done: attempt.phase(Phase::NotDone),
+            intended: attempt.phase(Phase::Intended).into_owned(),
+            done: attempt.phase(Phase::Done).into_owned(),
+            not_done: attempt.phase(Phase::NotDone).into_owned(),
         };
         // On a separate task: a caller that goes away must not leave a change without its end.
         let task = tokio::spawn(async move {
@@ -237,7 +237,7 @@ impl Changes {
 
     /// Appends the end of a change. A change that takes something away waits for it: lost floors are rebuilt from these lines alone, so an
     /// acknowledged revocation must not depend on a line that a kill can take.
-    async fn log_done(&self, done: Event, takes_away: bool) {
+    async fn log_done(&self, done: Event<'_>, takes_away: bool) {
         if !takes_away {
             self.recorder.log.append_unwaited(done);
         } else if let Err(error) = self.recorder.log.append(done).await {
@@ -255,7 +255,7 @@ impl Changes {
         }
     }
 
-    async fn intend_and_put(self: &Arc<Self>, put: &Put, intended: Event) -> (End, Result<()>) {
+    async fn intend_and_put(self: &Arc<Self>, put: &Put, intended: Event<'_>) -> (End, Result<()>) {
         let intended = match self.recorder.log.append(intended).await {
             Ok(receipt) => receipt,
             // Nothing is on the log for certain, and nothing was put.

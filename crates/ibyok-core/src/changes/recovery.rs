@@ -90,11 +90,11 @@ impl Changes {
         let who = Principal::of_recovery(actor, &realm.name.namespace);
         let nowhere = RequestContext::default();
         let mut attempt = Attempt::new(action, self.records.now(), &nowhere);
-        attempt.principal = Some(who.who());
-        attempt.namespace = Some(realm.name.namespace.to_string());
-        attempt.environment = realm.name.environment.as_ref().map(ToString::to_string);
-        attempt.reason = Some("interrupted");
-        attempt.version = note.what().version();
+        attempt.facts.principal = Some(who.who().into_owned());
+        attempt.facts.namespace = Some((&realm.name.namespace).into());
+        attempt.facts.environment = realm.name.environment.as_ref().map(Into::into);
+        attempt.facts.reason = Some("interrupted");
+        attempt.facts.version = note.what().version();
         let stamp = Stamp {
             at: attempt.at,
             by: actor.to_owned(),

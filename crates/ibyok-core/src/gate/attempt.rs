@@ -2,45 +2,43 @@
 
 use std::sync::Arc;
 
-use ibyok_audit::{Action, Event, Outcome, Phase, Principal as Who, PrincipalKind};
+use ibyok_audit::{Action, Event, Outcome, Phase, Principal as Who};
 use ibyok_policy::TokenId;
 use jiff::Timestamp;
 
 use crate::base::context::RequestContext;
 use crate::base::error::Error;
 use crate::base::secret_text::without_secrets;
+use crate::gate::facts::Facts;
 use crate::gate::principal::Principal;
 use crate::gate::verb_class::VerbClass;
 use crate::model::condition::Condition;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 
-/// One attempt of a caller, filled in by the steps as they learn its facts.
+/// One attempt of a caller: the request, the principal that makes it, the facts that its line states, and the state of the limits.
 #[derive(Debug)]
 pub(crate) struct Attempt<'c> {
     pub(crate) action: Action,
     pub(crate) at: Timestamp,
     pub(crate) context: &'c RequestContext,
-    pub(crate) principal: Option<Who>,
+    /// The facts that the line states, as far as they are known.
+    pub(crate) facts: Facts,
+    /// The state of the limits that count it.
+    pub(crate) limits: Counted,
     /// The principal that asks, once it is established.
     pub(crate) caller: Option<Principal>,
     /// The key that it is permitted for.
     pub(crate) permitted: Option<(Arc<Realm>, KeyId, KeyName)>,
-    /// A keyed hash of the id of a token that is none of ours.
-    pub(crate) unknown_token: Option<String>,
-    pub(crate) namespace: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) key_id: Option<String>,
-    pub(crate) version: Option<u32>,
     /// True if the pending version is asked for, and no other.
     pub(crate) pending: bool,
-    pub(crate) mode: Option<&'static str>,
-    pub(crate) mode_source: Option<&'static str>,
-    pub(crate) target: Option<(&'static str, String)>,
-    pub(crate) record: Option<String>,
-    pub(crate) rev: Option<u64>,
-    pub(crate) count: u64,
+    /// The condition on which a key is changed.
+    pub(crate) condition: Option<Condition>,
+}
+
+/// The state of the limits that count an attempt.
+#[derive(Debug)]
+pub(crate) struct Counted {
     /// The token whose use a limit may refuse; its refusals are folded.
     pub(crate) limited: Option<TokenId>,
     /// The bucket that the verb counts against.
@@ -49,12 +47,6 @@ pub(crate) struct Attempt<'c> {
     pub(crate) over: bool,
     /// True if limits have counted it already: it is tried once more.
     pub(crate) again: bool,
-    /// The condition on which a key is changed.
-    pub(crate) condition: Option<Condition>,
-    /// A reason for the log, finer than the error that the caller gets.
-    pub(crate) reason: Option<&'static str>,
-    /// The reason that the caller gave.
-    pub(crate) because: Option<String>,
 }
 
 impl<'c> Attempt<'c> {
@@ -63,29 +55,17 @@ impl<'c> Attempt<'c> {
             action,
             at,
             context,
-            principal: None,
+            facts: Facts::default(),
+            limits: Counted {
+                limited: None,
+                class: VerbClass::of(action),
+                over: false,
+                again: false,
+            },
             caller: None,
             permitted: None,
-            unknown_token: None,
-            namespace: None,
-            environment: None,
-            key: None,
-            key_id: None,
-            version: None,
             pending: false,
-            mode: None,
-            mode_source: None,
-            target: None,
-            record: None,
-            rev: None,
-            count: 1,
-            limited: None,
-            class: VerbClass::of(action),
-            over: false,
-            again: false,
             condition: None,
-            reason: None,
-            because: None,
         }
     }
 
@@ -99,10 +79,14 @@ impl<'c> Attempt<'c> {
 
     /// Another action of the same principal within this one, with its own lines on the log.
     pub(crate) fn beside(&self, action: Action) -> Self {
+        let facts = Facts {
+            principal: self.facts.principal.clone(),
+            namespace: self.facts.namespace.clone(),
+            ..Facts::default()
+        };
         Attempt {
-            principal: self.principal.clone(),
+            facts,
             caller: self.caller.clone(),
-            namespace: self.namespace.clone(),
             ..Attempt::new(action, self.at, self.context)
         }
     }
@@ -113,17 +97,17 @@ impl<'c> Attempt<'c> {
     }
 
     /// Makes the event of an allowed attempt.
-    pub(crate) fn allowed(&self) -> Event {
+    pub(crate) fn allowed(&self) -> Event<'_> {
         self.said(self.event(self.action, Outcome::Allowed))
     }
 
     /// The event of a change before it is in the store, or of its end.
-    pub(crate) fn phase(&self, phase: Phase) -> Event {
+    pub(crate) fn phase(&self, phase: Phase) -> Event<'_> {
         self.said(self.event(self.action, Outcome::Allowed)).phase(phase)
     }
 
-    fn said(&self, event: Event) -> Event {
-        match (self.reason, self.because.as_deref()) {
+    fn said<'e>(&'e self, event: Event<'e>) -> Event<'e> {
+        match (self.facts.reason, self.facts.because.as_deref()) {
             (Some(reason), _) => event.reason(reason),
             (None, Some(because)) => event.reason(without_secrets(because)),
             (None, None) => event,
@@ -131,7 +115,7 @@ impl<'c> Attempt<'c> {
     }
 
     /// Makes the event of an attempt that was refused or failed.
-    pub(crate) fn refused(&self, error: &Error) -> Event {
+    pub(crate) fn refused(&self, error: &Error) -> Event<'_> {
         // Without a valid token the log cannot say which action would have been allowed.
         let action = match error {
             Error::Unauthenticated => Action::TokenUseFailed,
@@ -142,7 +126,7 @@ impl<'c> Attempt<'c> {
 
     /// The reason of a refusal or failure, as the log has it.
     pub(crate) fn reason_of(&self, error: &Error) -> &'static str {
-        match (self.reason, error) {
+        match (self.facts.reason, error) {
             (Some(reason), _) => reason,
             (None, Error::Denied { limit, .. }) => limit,
             (None, error) => error.code().as_str(),
@@ -150,7 +134,7 @@ impl<'c> Attempt<'c> {
     }
 
     /// The event of attempts that ended the same way.
-    pub(crate) fn ended(&self, outcome: Outcome, reason: &'static str) -> Event {
+    pub(crate) fn ended(&self, outcome: Outcome, reason: &'static str) -> Event<'_> {
         self.event(self.action, outcome).reason(reason)
     }
 
@@ -159,52 +143,32 @@ impl<'c> Attempt<'c> {
         self.caller.as_ref()?.holder().map(|holder| holder.id())
     }
 
-    /// The principal of an unknown caller; a token that is none of ours is named by a keyed hash of its id only.
-    fn nobody(&self) -> Who {
-        let nobody = Who::new(PrincipalKind::Anonymous);
-        match &self.unknown_token {
-            Some(hash) => nobody.id(hash),
-            None => nobody,
+    /// True if the log can name the principal.
+    pub(crate) fn is_known(&self) -> bool {
+        self.facts.principal.is_some() || self.caller.is_some()
+    }
+
+    /// The principal as the line names it.
+    pub(crate) fn who(&self) -> Who<'_> {
+        match (&self.facts.principal, &self.caller) {
+            (Some(principal), _) => principal.clone(),
+            (None, Some(caller)) => caller.who(),
+            (None, None) => self.facts.nobody(),
         }
     }
 
-    fn event(&self, action: Action, outcome: Outcome) -> Event {
-        let mut event = Event::new(action, outcome, self.at).count(self.count);
-        event = event.principal(self.principal.clone().unwrap_or_else(|| self.nobody()));
-        if let Some(namespace) = &self.namespace {
-            event = event.namespace(namespace);
-        }
-        if let Some(environment) = &self.environment {
-            event = event.environment(environment);
-        }
-        if let Some(key) = &self.key {
-            event = event.key(key);
-        }
-        if let Some(id) = &self.key_id {
-            event = event.key_id(id);
-        }
-        if let Some(version) = self.version {
-            event = event.version(version);
-        }
-        if let Some(mode) = self.mode {
-            event = event.mode(mode);
-        }
-        if let Some(source) = self.mode_source {
-            event = event.mode_source(source);
-        }
-        if let Some((kind, id)) = &self.target {
-            event = event.target(*kind, id);
-        }
-        if let Some(record) = &self.record {
-            event = event.record(record);
-        }
-        if let Some(rev) = self.rev {
-            event = event.rev(rev);
-        }
+    fn event(&self, action: Action, outcome: Outcome) -> Event<'_> {
+        let event = Event::new(action, outcome, self.at).principal(self.who());
+        self.of_context(self.facts.on(event))
+    }
+
+    /// Adds the circumstances of the request. A caller may have put a secret into the wrong header.
+    fn of_context<'e>(&'e self, event: Event<'e>) -> Event<'e> {
         let context = self.context;
-        // A caller may have put a secret into the wrong header.
-        let agent = context.user_agent.as_deref().map(without_secrets);
-        event = event.client(context.source, agent.as_deref());
+        let mut event = event.client(context.source, None);
+        if let Some(agent) = &context.user_agent {
+            event = event.user_agent(without_secrets(agent));
+        }
         if let Some(id) = &context.request_id {
             event = event.request_id(without_secrets(id));
         }

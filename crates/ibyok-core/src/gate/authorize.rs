@@ -149,20 +149,20 @@ impl Gate {
     ) -> Result<Permit> {
         let scoped = within(attempt, principal, reference)?;
         let (namespace, environment) = (scoped.namespace(), scoped.environment());
-        attempt.environment = Some(environment.to_string());
+        attempt.facts.environment = Some(environment.into());
         attempt.pending = reference.version() == WhichVersion::Pending;
         let key = match scoped.handle() {
             KeyHandle::Name(name) => {
-                attempt.key = Some(name.to_string());
+                attempt.facts.key = Some(name.into());
                 self.allowed(attempt, principal, scope, namespace, Some(environment), Some(name))?;
                 name.clone()
             }
             KeyHandle::Id(id) => {
-                attempt.key_id = Some(id.to_string());
+                attempt.facts.key_id = Some((*id).into());
                 let name = self
                     .name_of((attempt, principal, scope), namespace, environment, *id)
                     .await?;
-                attempt.key = Some(name.to_string());
+                attempt.facts.key = Some((&name).into());
                 self.allowed(attempt, principal, scope, namespace, Some(environment), Some(&name))
                     .map_err(|_| hidden_key())?;
                 name
@@ -173,7 +173,7 @@ impl Gate {
             _ => self.records.environment_realm(namespace, environment).await?,
         };
         let id = KeyId(realm.keys.record_id(key.as_str()));
-        attempt.key_id = Some(id.to_string());
+        attempt.facts.key_id = Some(id.into());
         attempt.permitted = Some((Arc::clone(&realm), id, key.clone()));
         Ok(Permit::given(principal, realm, key, id))
     }
@@ -243,7 +243,7 @@ pub(crate) fn within<'r>(
 ) -> Result<Scoped<'r>> {
     let scoped = reference.scoped(principal.namespace());
     if scoped.is_err() {
-        attempt.target = Some(("key", reference.to_string()));
+        attempt.facts.target = Some(("key", reference.to_string()));
     }
     scoped
 }

@@ -16,13 +16,13 @@ use crate::realm::Realm;
 /// A retrieval is in flight from before its line is appended until it is counted or given up, so that a meter knows of every line up to
 /// a number whether its count is still to come.
 pub(crate) trait Meter: Debug + Send + Sync {
-    /// Takes off: a line is about to be appended. The ticket is handed back exactly once, to [`Meter::land`].
+    /// Takes off: a line is about to be appended. The ticket is handed back exactly once, to [`Meter::count`] or [`Meter::land`].
     fn take_off(&self) -> Ticket;
 
-    /// Counts a use that is on the log now, under its line's number.
-    fn count(&self, seq: u64, used: &Use<'_>);
+    /// Counts a use that is on the log now, under its line's number, and ends its flight.
+    fn count(&self, ticket: Ticket, seq: u64, used: &Use<'_>);
 
-    /// Ends a flight, whether it was counted or not.
+    /// Ends a flight that is not counted.
     fn land(&self, ticket: Ticket);
 
     /// Notes that a token was allowed an action other than retrieving. No line is counted for it.
@@ -32,6 +32,8 @@ pub(crate) trait Meter: Debug + Send + Sync {
 /// A meter's own mark of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
+    /// The shard of the counts that the flight belongs to.
+    pub(crate) shard: usize,
     /// The generation that the flight belongs to, of two.
     pub(crate) second: bool,
     /// The number of times that flights of the generation had been given up when it began.
@@ -69,23 +71,28 @@ pub(crate) struct Use<'a> {
 #[derive(Debug)]
 pub(crate) struct Flight<'m> {
     meter: &'m dyn Meter,
-    ticket: Ticket,
+    /// `None` once the flight is over.
+    ticket: Option<Ticket>,
 }
 
 impl<'m> Flight<'m> {
     pub(crate) fn begin(meter: &'m dyn Meter) -> Self {
-        let ticket = meter.take_off();
+        let ticket = Some(meter.take_off());
         Flight { meter, ticket }
     }
 
     /// Counts a use that is on the log now, under its line's number.
-    pub(crate) fn count(self, seq: u64, used: &Use<'_>) {
-        self.meter.count(seq, used);
+    pub(crate) fn count(mut self, seq: u64, used: &Use<'_>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.meter.count(ticket, seq, used);
+        }
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        self.meter.land(self.ticket);
+        if let Some(ticket) = self.ticket.take() {
+            self.meter.land(ticket);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The gate: establishes the principal that asks, and decides on its actions.
 //!
 //! - `principal`: who asks, once it is established
-//! - `attempt`: the facts of one request, as far as they are known
+//! - `attempt`, `facts`: one request, and the facts that its line states, as far as they are known
 //! - `authenticate`: a presented token becomes a principal
 //! - `authorize`, `permit`: a principal and a reference become a permit
 //! - `key`: the key that a permit is for
@@ -11,6 +11,7 @@
 pub(crate) mod attempt;
 pub(crate) mod authenticate;
 pub(crate) mod authorize;
+pub(crate) mod facts;
 pub(crate) mod find_token;
 pub(crate) mod key;
 pub(crate) mod meter;

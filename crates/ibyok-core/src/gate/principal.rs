@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use ibyok_audit::{Principal as Who, PrincipalKind};
-use ibyok_policy::{Environments, Restriction, TokenId, Verified};
+use ibyok_policy::{Environments, Restriction, TokenId, TokenIdText, Verified};
 use jiff::Timestamp;
 
 use crate::base::error::{Error, Result};
@@ -68,7 +69,38 @@ pub(crate) struct Holder {
     held: Arc<Held<TokenRecord>>,
     restrictions: Vec<Restriction>,
     epoch: u32,
-    chain: String,
+    /// The texts that the log has of it, made once for all lines of a request.
+    texts: Texts,
+    /// The tokens that it descends from, as they were when it was found valid.
+    ancestors: Vec<Arc<Held<TokenRecord>>>,
+}
+
+/// The id of a token and the hash of its exact form, as text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Texts {
+    id: TokenIdText,
+    chain: [u8; 16],
+}
+
+impl Texts {
+    pub(super) fn of(verified: &Verified) -> Self {
+        let mut chain = [0; 16];
+        HEXLOWER.encode_mut(&verified.chain().bytes(), &mut chain);
+        Texts {
+            id: verified.id().text(),
+            chain,
+        }
+    }
+
+    fn chain(&self) -> &str {
+        // Every byte is a digit, so that this is never empty.
+        std::str::from_utf8(&self.chain).unwrap_or_default()
+    }
+
+    /// The token as the log names it before its record is known to be valid.
+    pub(super) fn who(&self) -> Who<'_> {
+        Who::new(PrincipalKind::Token).id(self.id.as_str()).chain(self.chain())
+    }
 }
 
 impl Holder {
@@ -83,8 +115,32 @@ impl Holder {
             held,
             restrictions,
             epoch,
-            chain: verified.chain().to_string(),
+            texts: Texts::of(verified),
+            ancestors: Vec::new(),
         }
+    }
+
+    /// The holder with the records of the tokens that it descends from.
+    pub(super) fn with_ancestors(mut self, ancestors: Vec<Arc<Held<TokenRecord>>>) -> Self {
+        self.ancestors = ancestors;
+        self
+    }
+
+    /// The record of a token that it descends from, as it was when the holder was found valid.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] for a token that it does not descend from.
+    pub(crate) fn ancestor(&self, id: &TokenId) -> Result<&TokenRecord> {
+        let mut ancestors = self.held.record.parents.iter().zip(&self.ancestors);
+        let found = ancestors.find(|(parent, _)| *parent == id);
+        found
+            .map(|(_, held)| &held.record)
+            .ok_or_else(|| Error::integrity("the record of a token's ancestor"))
+    }
+
+    /// The holder as the log names it.
+    pub(crate) fn who(&self) -> Who<'_> {
+        self.texts.who().name(self.held.record.name.as_str())
     }
 
     pub(crate) fn id(&self) -> TokenId {
@@ -109,10 +165,6 @@ impl Holder {
         self.epoch
     }
 
-    pub(crate) fn chain(&self) -> &str {
-        &self.chain
-    }
-
     /// True if a newer secret was given out, so that this one is only in its grace.
     pub(crate) fn is_superseded(&self) -> bool {
         self.held.record.grace_of(self.epoch).is_some()
@@ -126,7 +178,8 @@ impl Holder {
             held: Arc::clone(&self.held),
             restrictions: Vec::new(),
             epoch,
-            chain: self.chain.clone(),
+            texts: self.texts,
+            ancestors: self.ancestors.clone(),
         }
     }
 
@@ -216,13 +269,11 @@ impl Principal {
         }
     }
 
-    pub(crate) fn who(&self) -> Who {
+    /// The principal as the log names it.
+    pub(crate) fn who(&self) -> Who<'_> {
         match self {
             Principal::Operator(operator) => Who::new(PrincipalKind::Operator).id(without_secrets(operator.name())),
-            Principal::Token(holder) => Who::new(PrincipalKind::Token)
-                .id(holder.id().to_string())
-                .name(&holder.held().record.name)
-                .chain(holder.chain()),
+            Principal::Token(holder) => holder.who(),
         }
     }
 }

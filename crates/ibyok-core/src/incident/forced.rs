@@ -36,8 +36,8 @@ impl Incidents {
         permit: &Permit,
         reason: &str,
     ) -> Result<Found> {
-        attempt.reason = None;
-        attempt.because = Some(reason.to_owned());
+        attempt.facts.reason = None;
+        attempt.facts.because = Some(reason.to_owned());
         let whole = self.records.whole_realm(&permit.realm().name.namespace).await?;
         let mut beside = about(attempt, permit);
         let request = IncidentRequest::new(reason);
@@ -50,8 +50,8 @@ impl Incidents {
     /// Lists the version in the incident. The mark on the key says the same: it holds the incident open without this.
     pub(crate) async fn after_forced(&self, attempt: &Attempt<'_>, permit: &Permit, incident: &Found, version: u32) {
         let mut beside = about(attempt, permit);
-        beside.target = Some(("incident", incident.id.to_string()));
-        beside.version = Some(version);
+        beside.facts.target = Some(("incident", incident.id.to_string()));
+        beside.facts.version = Some(version);
         let change = self.change_incident(&mut beside, permit.principal(), incident, |record, _| {
             if !record.versions.contains(&version) {
                 record.versions.push(version);
@@ -66,8 +66,8 @@ impl Incidents {
 
 fn about<'c>(attempt: &Attempt<'c>, permit: &Permit) -> Attempt<'c> {
     let mut beside = attempt.beside(Action::IncidentOpen);
-    beside.environment = Some(permit.realm().name.environment_word().to_owned());
-    beside.key = Some(permit.key().to_string());
-    beside.key_id = Some(permit.id().to_string());
+    beside.facts.environment = Some(permit.realm().name.environment_word().into());
+    beside.facts.key = Some(permit.key().into());
+    beside.facts.key_id = Some(permit.id().into());
     beside
 }

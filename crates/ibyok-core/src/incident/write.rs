@@ -26,8 +26,8 @@ impl Incidents {
         let (newest, next) = self.newest_incident(whole, permit.id()).await?;
         let open = newest.filter(|found| found.record.closed.is_none());
         let id = open.map_or(next, |found| found.id);
-        attempt.target = Some(("incident", id.to_string()));
-        attempt.because = Some(match on_the_log {
+        attempt.facts.target = Some(("incident", id.to_string()));
+        attempt.facts.because = Some(match on_the_log {
             true => request.reason.clone(),
             false => NOT_ON_THE_LOG.to_owned(),
         });

@@ -189,7 +189,7 @@ impl Leaks {
         if !found {
             return Ok(false);
         }
-        attempt.reason = Some("leaked_value");
+        attempt.facts.reason = Some("leaked_value");
         if let Some(counted) = &mut counted {
             counted.hit();
         }
@@ -231,8 +231,8 @@ impl Leaks {
     ) -> Result<()> {
         for print in version.prints().iter() {
             let mut beside = attempt.beside(Action::IncidentOpen);
-            beside.target.clone_from(&attempt.target);
-            beside.because = Some("the fingerprint of the value is kept".to_owned());
+            beside.facts.target.clone_from(&attempt.facts.target);
+            beside.facts.because = Some("the fingerprint of the value is kept".to_owned());
             let record = LeakedRecord {
                 rev: 0,
                 key_id: key.to_string(),

@@ -32,7 +32,7 @@ use crate::model::key::KeyRecord;
 use crate::model::key_ref::{KeyHandle, KeyRef};
 use crate::model::limit::LimitSource;
 use crate::model::limit::{LimitInForce, LimitScope};
-use crate::model::token::TokenRecord;
+use crate::model::settings::SettingsRecord;
 use crate::realm::Realm;
 use crate::records::Records;
 
@@ -173,19 +173,19 @@ impl Limits {
         reference: &KeyRef,
     ) -> Result<()> {
         // A second try of the same request, after a record changed under it, is not a second use.
-        let Some(holder) = principal.holder().filter(|_| !attempt.again) else {
+        let Some(holder) = principal.holder().filter(|_| !attempt.limits.again) else {
             return Ok(());
         };
-        let limits = self.limits_of(holder).await?;
+        let limits = limits_of(holder)?;
         let taken = self.take(&limits).await;
         if taken.is_err() {
-            attempt.limited = Some(holder.id());
+            attempt.limits.limited = Some(holder.id());
             // Nothing else has checked the reference yet, and the log must record the request.
             if let Ok(scoped) = within(attempt, principal, reference) {
-                attempt.environment = Some(scoped.environment().to_string());
+                attempt.facts.environment = Some(scoped.environment().into());
                 match scoped.handle() {
-                    KeyHandle::Name(name) => attempt.key = Some(name.to_string()),
-                    KeyHandle::Id(id) => attempt.key_id = Some(id.to_string()),
+                    KeyHandle::Name(name) => attempt.facts.key = Some(name.into()),
+                    KeyHandle::Id(id) => attempt.facts.key_id = Some((*id).into()),
                 }
             }
         }
@@ -195,15 +195,20 @@ impl Limits {
     /// Counts a retrieval against the key's limit. An operator is not limited.
     ///
     /// # Errors
-    /// As [`Limits::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
-    pub(crate) async fn count_key(&self, attempt: &mut Attempt<'_>, permit: &Permit, record: &KeyRecord) -> Result<()> {
-        let Some(holder) = permit.principal().holder().filter(|_| !attempt.again) else {
+    /// As [`Limits::count_token`].
+    pub(crate) async fn count_key(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        (record, settings): (&KeyRecord, &SettingsRecord),
+    ) -> Result<()> {
+        let Some(holder) = permit.principal().holder().filter(|_| !attempt.limits.again) else {
             return Ok(());
         };
-        let Some((rate, _)) = self.limit_of(permit.realm(), record).await? else {
+        let Some(rate) = record.limit.or(settings.limit) else {
             return Ok(());
         };
-        attempt.limited = Some(holder.id());
+        attempt.limits.limited = Some(holder.id());
         let of = Of::Key(permit.label());
         self.take(&[Limit::new(of, rate, permit.realm(), permit.id().0)]).await
     }
@@ -250,21 +255,6 @@ impl Limits {
         }
     }
 
-    /// Returns a token's own limit, and those of its ancestors: their buckets count the uses of all their children.
-    async fn limits_of(&self, holder: &Holder) -> Result<Vec<Limit>> {
-        let own = &holder.held().record;
-        let limit =
-            |of, rate: Option<Rate>, id: TokenId| rate.map(|rate| Limit::new(of, rate, holder.realm(), id.bytes()));
-        let mut limits: Vec<Limit> = limit(Of::Token, own.grant.rate, holder.id()).into_iter().collect();
-        for parent in &own.parents {
-            // One that is gone was refused at authentication.
-            let held = self.records.load::<TokenRecord>(holder.realm(), parent.bytes()).await?;
-            let rate = held.and_then(|held| held.record.grant.rate);
-            limits.extend(limit(Of::Ancestor, rate, *parent));
-        }
-        Ok(limits)
-    }
-
     /// Takes one use of each limit, or of none.
     async fn take(&self, limits: &[Limit]) -> Result<()> {
         if limits.is_empty() {
@@ -291,6 +281,18 @@ impl Limits {
             }),
         }
     }
+}
+
+/// Returns a token's own limit, and those of its ancestors: their buckets count the uses of all their children.
+fn limits_of(holder: &Holder) -> Result<Vec<Limit>> {
+    let own = &holder.held().record;
+    let limit = |of, rate: Option<Rate>, id: TokenId| rate.map(|rate| Limit::new(of, rate, holder.realm(), id.bytes()));
+    let mut limits: Vec<Limit> = limit(Of::Token, own.grant.rate, holder.id()).into_iter().collect();
+    for parent in &own.parents {
+        let rate = holder.ancestor(parent)?.grant.rate;
+        limits.extend(limit(Of::Ancestor, rate, *parent));
+    }
+    Ok(limits)
 }
 
 /// A default as a rate in words.

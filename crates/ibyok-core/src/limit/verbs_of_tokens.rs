@@ -17,7 +17,6 @@ use crate::gate::find_token::Found;
 use crate::gate::principal::{Holder, Principal};
 use crate::gate::verb_class::VerbClass;
 use crate::limit::Limits;
-use crate::model::token::TokenRecord;
 use ibyok_policy::Scope;
 
 /// A bucket's size and the time in which an empty one fills up.
@@ -94,7 +93,7 @@ impl Limits {
     /// # Errors
     /// [`Error::Limited`].
     pub(crate) async fn count_verb(&self, attempt: &mut Attempt<'_>, principal: &Principal) -> Result<()> {
-        let class = attempt.class;
+        let class = attempt.limits.class;
         self.count_as(attempt, principal, class).await
     }
 
@@ -118,13 +117,13 @@ impl Limits {
         let (Some(holder), Some(default)) = (principal.holder(), class.default()) else {
             return Ok(());
         };
-        let limits = self.verb_limits_of(holder, &default).await?;
+        let limits = verb_limits_of(holder, &default)?;
         match self.taken(
             &limits,
             self.buckets.take(&draws(&limits), self.records.clock.elapsed()),
         ) {
             // A thief must not be able to use up the limit and so keep the owner from revoking.
-            Err(Error::Limited { .. }) if class == VerbClass::TakeAway => attempt.over = true,
+            Err(Error::Limited { .. }) if class == VerbClass::TakeAway => attempt.limits.over = true,
             taken => taken?,
         }
         Ok(())
@@ -135,7 +134,8 @@ impl Limits {
     /// Only refusals count here: a verb that takes something away is done regardless of this limit.
     pub(crate) fn count_refused(&self, attempt: &Attempt<'_>, error: Error) -> Error {
         let holder = attempt.caller.as_ref().and_then(Principal::holder);
-        let (Some(holder), VerbClass::TakeAway, true) = (holder, attempt.class, is_the_callers_fault(&error)) else {
+        let (Some(holder), VerbClass::TakeAway, true) = (holder, attempt.limits.class, is_the_callers_fault(&error))
+        else {
             return error;
         };
         let now = self.records.clock.elapsed();
@@ -186,22 +186,21 @@ impl Limits {
             .find_token(attempt, principal, Scope::TokensRevoke, which)
             .await
     }
+}
 
-    async fn verb_limits_of(&self, holder: &Holder, default: &Default) -> Result<Vec<Limit>> {
-        let own = &holder.held().record;
-        let mut limits = vec![default.limit(holder, holder.id(), 1)];
-        limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id(), rate)));
-        for parent in &own.parents {
-            // The children of a token share its bucket. Otherwise a token would multiply its limits by issuing others.
-            limits.push(default.limit(holder, *parent, FAMILY));
-            let held = self.records.load::<TokenRecord>(holder.realm(), parent.bytes()).await?;
-            let rate = held.and_then(|held| held.record.grant.rate);
-            limits.extend(rate.map(|rate| default.at_rate(holder, *parent, rate)));
-        }
-        // A lookup is a step of a retrieval, which counts against the rate.
-        limits.retain(|limit| default.class != VerbClass::Lookup || limit.is_default());
-        Ok(limits)
+fn verb_limits_of(holder: &Holder, default: &Default) -> Result<Vec<Limit>> {
+    let own = &holder.held().record;
+    let mut limits = vec![default.limit(holder, holder.id(), 1)];
+    limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id(), rate)));
+    for parent in &own.parents {
+        // The children of a token share its bucket. Otherwise a token would multiply its limits by issuing others.
+        limits.push(default.limit(holder, *parent, FAMILY));
+        let rate = holder.ancestor(parent)?.grant.rate;
+        limits.extend(rate.map(|rate| default.at_rate(holder, *parent, rate)));
     }
+    // A lookup is a step of a retrieval, which counts against the rate.
+    limits.retain(|limit| default.class != VerbClass::Lookup || limit.is_default());
+    Ok(limits)
 }
 
 impl Default {

@@ -20,16 +20,16 @@ fn token_of(realm: &crate::realm::Realm) -> String {
     TokenId::new(*realm.tag().as_bytes(), [5; 16]).unwrap().to_string()
 }
 
-fn event(action: Action) -> Event {
+fn event(action: Action) -> Event<'static> {
     Event::new(action, Outcome::Allowed, Timestamp::now()).namespace("default")
 }
 
-fn by(token: &str) -> Who {
+fn by(token: &str) -> Who<'_> {
     Who::new(PrincipalKind::Token).id(token).name("forged")
 }
 
 /// Lines about prod, which the holder of dev's keys cannot know to be true. All carry the request id `forged`.
-fn about_prod(scene: &Scene) -> Vec<Event> {
+fn about_prod(scene: &Scene) -> Vec<Event<'static>> {
     let (prod, dev) = (token_of(&scene.prod), token_of(&scene.dev));
     let key = crate::keys::KeyId(scene.prod.keys.record_id("openai"));
     let record = scene.prod.record(kind::KEY, [1; 16]).unwrap().to_string();
@@ -59,7 +59,10 @@ fn about_prod(scene: &Scene) -> Vec<Event> {
             .environment("dev")
             .key("openai"),
     ];
-    events.into_iter().map(|event| event.request_id("forged")).collect()
+    events
+        .into_iter()
+        .map(|event| event.request_id("forged").into_owned())
+        .collect()
 }
 
 /// Puts a log with dev's MACs and a key of the attacker's own into a slot of the vault's place. Gives its id.

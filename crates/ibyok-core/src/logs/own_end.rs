@@ -143,7 +143,7 @@ impl Logs {
         self.recorder.record(self.fault(log, fault)).await
     }
 
-    fn fault(&self, log: &str, fault: &str) -> Event {
+    fn fault<'e>(&self, log: &'e str, fault: &'e str) -> Event<'e> {
         Event::new(Action::LogGap, Outcome::Failed, self.records.now())
             .target("log", log)
             .reason(fault)

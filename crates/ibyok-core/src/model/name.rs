@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::base::error::Error;
 use crate::base::secret_text::{holds_a_secret, looks_like_a_token};
-pub(crate) use ibyok_crypto::base62::{parse as from_base62, print as base62};
+pub(crate) use ibyok_crypto::base62::{digits as base62_digits, parse as from_base62, print as base62};
 
 /// Words with a special meaning in tokens, routes or realms.
 const RESERVED: [&str; 6] = ["self", "admin", "root", "whole", "data", "metadata"];
@@ -26,6 +27,13 @@ macro_rules! text_type {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        /// The name's text, shared.
+        impl From<&$name> for Arc<str> {
+            fn from(name: &$name) -> Self {
+                Arc::clone(&name.0)
             }
         }
 
@@ -58,21 +66,21 @@ macro_rules! text_type {
 
 /// The tenant: matches `[a-z0-9][a-z0-9-]{0,62}` and is no reserved word.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Namespace(String);
+pub struct Namespace(Arc<str>);
 
 text_type!(Namespace);
 
 impl Default for Namespace {
     /// `default`, which the command line uses.
     fn default() -> Self {
-        Namespace("default".to_owned())
+        Namespace("default".into())
     }
 }
 
 impl Namespace {
     /// A name as a record holds it.
     fn kept(text: &str) -> Result<Self, Error> {
-        label("namespace", text).map(|text| Namespace(text.to_owned()))
+        label("namespace", text).map(|text| Namespace(text.into()))
     }
 }
 
@@ -89,7 +97,7 @@ impl FromStr for Namespace {
 ///
 /// `development` and `production` become `dev` and `prod`; reserved words are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EnvironmentName(String);
+pub struct EnvironmentName(Arc<str>);
 
 text_type!(EnvironmentName);
 
@@ -113,7 +121,7 @@ impl EnvironmentName {
                 "production" => "prod",
                 other => other,
             }
-            .to_owned(),
+            .into(),
         ))
     }
 }
@@ -131,7 +139,7 @@ impl FromStr for EnvironmentName {
 ///
 /// A name that looks like a key id (`key_` and 22 base62 characters) is refused, so that the two are never mistaken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyName(String);
+pub struct KeyName(Arc<str>);
 
 text_type!(KeyName);
 
@@ -163,7 +171,7 @@ impl KeyName {
                 "a name that does not look like a key id",
             ));
         }
-        Ok(KeyName(text.to_owned()))
+        Ok(KeyName(text.into()))
     }
 }
 
@@ -184,7 +192,7 @@ impl FromStr for KeyName {
 
 /// A field of a version: `value` is the key itself; others (`base_url`, `org_id`, …) come along. `[a-z][a-z0-9_]{0,63}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FieldName(String);
+pub struct FieldName(Arc<str>);
 
 text_type!(FieldName);
 
@@ -192,13 +200,13 @@ impl FieldName {
     /// The field that is the key itself.
     #[must_use]
     pub fn value() -> Self {
-        FieldName("value".to_owned())
+        FieldName("value".into())
     }
 
     /// True if this is the field of the key itself.
     #[must_use]
     pub fn is_value(&self) -> bool {
-        self.0 == "value"
+        &*self.0 == "value"
     }
 }
 
@@ -220,7 +228,7 @@ impl FromStr for FieldName {
             let form = "lower-case letters, digits and `_`, beginning with a letter, at most 64 characters";
             return Err(Error::invalid_name("field", text, form));
         }
-        Ok(FieldName(text.to_owned()))
+        Ok(FieldName(text.into()))
     }
 }
 
@@ -240,9 +248,30 @@ impl KeyId {
     }
 }
 
+/// The text of a key id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyIdText([u8; 26]);
+
+impl KeyIdText {
+    pub(crate) fn as_str(&self) -> &str {
+        // Every byte is ASCII, so that this is never empty.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl From<KeyId> for KeyIdText {
+    fn from(id: KeyId) -> Self {
+        let mut text = *b"key_0000000000000000000000";
+        let digits = text.iter_mut().skip(KeyId::PREFIX.len());
+        digits.zip(base62_digits(id.0)).for_each(|(to, from)| *to = from);
+        KeyIdText(text)
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", Self::PREFIX, base62(self.0))
+        // At once, so that a string that it is written to grows once.
+        f.write_str(KeyIdText::from(*self).as_str())
     }
 }
 

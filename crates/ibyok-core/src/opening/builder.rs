@@ -38,6 +38,7 @@ use crate::records::cache::RecordCache;
 use crate::records::damaged_again::look_at_damaged_again;
 use crate::records::lease::{BEFORE_THE_FIRST, DEADLINE, Lease};
 use crate::records::realms::Realms;
+use crate::records::verifier::PRESENTED;
 use crate::review::Habits;
 use crate::uses::keep_counts;
 use crate::vault::{Inner, Vault};
@@ -442,6 +443,7 @@ impl OpenBuilder {
             vault,
             keyring: keyring.clone(),
             store: Arc::clone(&store),
+            presented: home.keys.keyed_hasher(PRESENTED),
             home,
             home_record: Mutex::new(home_record),
             clock,
@@ -535,7 +537,7 @@ impl Inner {
         let action = if created { Action::VaultInit } else { Action::VaultOpen };
         let nowhere = RequestContext::default();
         let mut attempt = Attempt::new(action, self.records.now(), &nowhere);
-        attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
+        attempt.facts.principal = Some(Who::new(PrincipalKind::Operator).id(actor).into_owned());
         let health = self.records.store.check().await?;
         // The store's promise is on the log of every session that relied on it.
         let mut store = format!("store {}, survives {}", health.backend, survives(health.durability));

@@ -11,9 +11,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use ibyok_policy::TokenId;
+use ibyok_policy::{TokenId, TokenKey};
 use quick_cache::sync::Cache;
-use secrecy::SecretBox;
 
 use crate::base::error::{Error, Part};
 use crate::realm::{Realm, RealmName};
@@ -38,7 +37,7 @@ const REMEMBERED: usize = 1 << 16;
 pub(crate) const FORMS: u8 = 4;
 
 /// A token key, and the time since which it is held.
-type Held = (Arc<SecretBox<[u8; 32]>>, Duration);
+type Held = (Arc<TokenKey>, Duration);
 
 /// A failure to open a realm that holds for strangers.
 #[derive(Debug)]
@@ -107,7 +106,7 @@ impl fmt::Debug for TokenKeys {
 }
 
 impl TokenKeys {
-    pub(crate) fn held(&self, name: &RealmName, now: Duration, period: Duration) -> Option<Arc<SecretBox<[u8; 32]>>> {
+    pub(crate) fn held(&self, name: &RealmName, now: Duration, period: Duration) -> Option<Arc<TokenKey>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let (key, since) = held.get(name)?;
         (now.saturating_sub(*since) < period).then(|| Arc::clone(key))
@@ -116,7 +115,10 @@ impl TokenKeys {
     /// Keeps the token key of a realm that was just opened. The caller makes sure that nothing was invalidated meanwhile.
     pub(crate) fn keep(&self, realm: &Realm, since: Duration) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.insert(realm.name.clone(), (realm.keys.share_token_key(), since));
+        held.insert(
+            realm.name.clone(),
+            (Arc::new(TokenKey::new(realm.keys.token_key())), since),
+        );
     }
 
     /// Notes that a realm opened, or how it failed to.

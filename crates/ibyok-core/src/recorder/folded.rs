@@ -9,36 +9,40 @@ use jiff::Timestamp;
 
 use crate::base::context::RequestContext;
 use crate::gate::attempt::Attempt;
+use crate::gate::facts::Facts;
 use crate::gate::principal::Principal;
-use crate::model::name::{KeyId, KeyName};
+use crate::model::name::{KeyId, KeyIdText, KeyName};
 use crate::realm::Realm;
 
 /// The facts that folded refusals have in common; a fact in which two of them differ is left out.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
     action: Action,
-    principal: Who,
+    principal: Who<'static>,
     caller: Option<Principal>,
     permitted: Option<(Arc<Realm>, KeyId, KeyName)>,
-    namespace: Option<String>,
-    environment: Option<String>,
-    key: Option<String>,
-    key_id: Option<String>,
+    namespace: Option<Arc<str>>,
+    environment: Option<Arc<str>>,
+    key: Option<Arc<str>>,
+    key_id: Option<KeyIdText>,
     source: Option<IpAddr>,
 }
 
 impl Common {
     pub(crate) fn of(attempt: &Attempt<'_>) -> Self {
-        let nobody = || Who::new(PrincipalKind::Token);
+        let principal = match attempt.is_known() {
+            true => attempt.who().into_owned(),
+            false => Who::new(PrincipalKind::Token),
+        };
         Common {
             action: attempt.action,
-            principal: attempt.principal.clone().unwrap_or_else(nobody),
+            principal,
             caller: attempt.caller.clone(),
             permitted: attempt.permitted.clone(),
-            namespace: attempt.namespace.clone(),
-            environment: attempt.environment.clone(),
-            key: attempt.key.clone(),
-            key_id: attempt.key_id.clone(),
+            namespace: attempt.facts.namespace.clone(),
+            environment: attempt.facts.environment.clone(),
+            key: attempt.facts.key.clone(),
+            key_id: attempt.facts.key_id,
             source: attempt.context.source,
         }
     }
@@ -82,15 +86,19 @@ impl Common {
 
     /// The one attempt that the folded line is about.
     pub(crate) fn attempt<'c>(self, count: u64, at: Timestamp, context: &'c RequestContext) -> Attempt<'c> {
-        Attempt {
+        let facts = Facts {
             principal: Some(self.principal),
-            caller: self.caller,
-            permitted: self.permitted,
             namespace: self.namespace,
             environment: self.environment,
             key: self.key,
             key_id: self.key_id,
             count,
+            ..Facts::default()
+        };
+        Attempt {
+            facts,
+            caller: self.caller,
+            permitted: self.permitted,
             ..Attempt::new(self.action, at, context)
         }
     }

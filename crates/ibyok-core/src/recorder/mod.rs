@@ -51,7 +51,7 @@ impl Recorder {
     }
 
     /// Puts an event on the log of which nothing but its being there is needed; durable when it returns.
-    pub(crate) async fn record(&self, event: Event) -> Result<()> {
+    pub(crate) async fn record(&self, event: Event<'_>) -> Result<()> {
         // The receipt releases nothing.
         drop(self.log.append(event).await?);
         Ok(())
@@ -67,7 +67,7 @@ impl Recorder {
             Err(error) => error,
         };
         // A stranger must not be able to make the server wait for a sync of the log.
-        if attempt.principal.is_none() || matches!(error, Error::Unauthenticated) {
+        if !attempt.is_known() || matches!(error, Error::Unauthenticated) {
             if self
                 .refusals
                 .is_a_line(attempt.context.source, self.records.clock.elapsed())
@@ -124,7 +124,7 @@ impl Recorder {
 
     /// Records a verb that changed nothing. Beyond the token's limit such lines are counted.
     pub(crate) async fn record_unchanged(&self, attempt: &Attempt<'_>) -> Result<()> {
-        if attempt.over && !self.is_a_line_of_its_token(attempt, (Outcome::Allowed, "unchanged"), false) {
+        if attempt.limits.over && !self.is_a_line_of_its_token(attempt, (Outcome::Allowed, "unchanged"), false) {
             return Ok(());
         }
         self.record(attempt.allowed()).await
@@ -135,6 +135,7 @@ impl Recorder {
     pub(crate) fn is_a_line_of_its_own(&self, attempt: &Attempt<'_>) -> bool {
         let now = self.records.clock.elapsed();
         attempt
+            .limits
             .limited
             .is_none_or(|token| self.limit_refusals.is_a_line(token, attempt, now))
     }

@@ -10,8 +10,8 @@ use crate::model::mode::Mode;
 
 impl Recorder {
     /// Appends the line of a value that is about to be released, and counts it.
-    pub(crate) async fn append_use(&self, attempt: &Attempt<'_>, event: Event) -> Result<Receipt> {
-        let mocked = attempt.mode == Some(Mode::Mock.as_str());
+    pub(crate) async fn append_use(&self, attempt: &Attempt<'_>, event: Event<'_>) -> Result<Receipt> {
+        let mocked = attempt.facts.mode == Some(Mode::Mock.as_str());
         let ended = if mocked { Ended::Mocked } else { Ended::Live };
         self.append_counted(attempt, event, ended, true).await
     }
@@ -52,7 +52,7 @@ impl Recorder {
     async fn append_counted(
         &self,
         attempt: &Attempt<'_>,
-        event: Event,
+        event: Event<'_>,
         ended: Ended,
         of_a_key: bool,
     ) -> Result<Receipt> {
@@ -66,9 +66,9 @@ impl Recorder {
             caller,
             key: attempt.permitted.as_ref().filter(|_| of_a_key),
             // A mock is no read of a version. If it counted as one, a program in mock mode would keep an old version alive.
-            version: attempt.version.filter(|_| ended == Ended::Live),
+            version: attempt.facts.version.filter(|_| ended == Ended::Live),
             ended,
-            count: attempt.count,
+            count: attempt.facts.count,
             at: attempt.at,
             source: attempt.context.source,
         };

@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ibyok_crypto::{Keyring, VaultId};
+use ibyok_crypto::{KeyedHash, Keyring, VaultId};
 use ibyok_storage::{RecordId, Store};
 use jiff::Timestamp;
 
@@ -55,6 +55,8 @@ pub(crate) struct Records {
     pub(crate) keyring: Keyring,
     /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
     pub(crate) home: Arc<Realm>,
+    /// The keyed hash of presented tokens, under a key of the home.
+    pub(crate) presented: KeyedHash,
     /// The digest of the home's environment key record, as it last opened.
     pub(crate) home_record: Mutex<Option<[u8; 32]>>,
     pub(crate) clock: Arc<SteadyClock>,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_policy::TokenId;
-use secrecy::SecretBox;
+use ibyok_policy::{TokenId, TokenKey};
 
 use super::Records;
 use crate::base::clock::Clock;
@@ -15,9 +14,12 @@ use crate::realm::{Realm, RealmName};
 
 /// A key that verifies tokens, and the realm if it was opened to get the key.
 pub(crate) struct Verifier {
-    pub(crate) key: Arc<SecretBox<[u8; 32]>>,
+    pub(crate) key: Arc<TokenKey>,
     pub(crate) realm: Option<Arc<Realm>>,
 }
+
+/// The label of the hash of presented tokens.
+pub(crate) const PRESENTED: &str = "ibyok verified token v1";
 
 impl Records {
     /// The time for which a token key is held, and for which a KEK's refusal holds for strangers.
@@ -50,7 +52,7 @@ impl Records {
         }
         match self.realm(name).await {
             Ok(realm) => Ok(realm.map(|realm| Verifier {
-                key: realm.keys.share_token_key(),
+                key: Arc::new(TokenKey::new(realm.keys.token_key())),
                 realm: Some(realm),
             })),
             Err(Error::Kek { .. } | Error::Unavailable { part: Part::Kek, .. }) if !known => Ok(None),
@@ -92,10 +94,7 @@ impl Records {
 
     fn form_of(&self, id: TokenId, token: &AccessToken) -> ((TokenId, u8), [u8; 32]) {
         // Keyed, so that the comparison reveals nothing about the token, by its time or otherwise.
-        let hash = self
-            .home
-            .keys
-            .keyed_hash("ibyok verified token v1", token.expose().as_bytes());
+        let hash = self.presented.hash(token.expose().as_bytes());
         let [first, ..] = hash;
         ((id, first % FORMS), hash)
     }

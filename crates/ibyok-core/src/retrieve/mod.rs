@@ -29,6 +29,7 @@ use crate::model::key::{KeyRecord, Role, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+use crate::model::settings::SettingsRecord;
 use crate::realm::{Realm, open_failed};
 use crate::recorder::Recorder;
 use crate::records::Records;
@@ -39,6 +40,8 @@ use crate::records::cache::Held;
 pub(crate) struct Loaded {
     permit: Permit,
     held: Arc<Held<KeyRecord>>,
+    /// The settings of the key's environment: its mode and its limit are from here, unless the key has its own.
+    settings: Arc<Held<SettingsRecord>>,
     mode: Mode,
     source: ModeSource,
 }
@@ -103,12 +106,13 @@ impl Released {
     /// # Errors
     /// [`Error::NotFound`] if several fields were asked for and the key itself is not among them.
     pub fn secret(&self) -> Result<&Secret> {
-        let value = FieldName::value();
         let only = (self.fields.len() == 1).then(|| self.fields.values().next()).flatten();
-        self.fields
-            .get(&value)
+        // A value has few fields, and no name is made to find one.
+        let value = self.fields.iter().find(|(name, _)| name.is_value());
+        value
+            .map(|(_, value)| value)
             .or(only)
-            .ok_or_else(|| no_field(&self.info.reference, &value))
+            .ok_or_else(|| no_field(&self.info.reference, &FieldName::value()))
     }
 
     /// The value's bytes, as they were given.
@@ -165,6 +169,7 @@ impl Opened {
             held,
             mode,
             source,
+            ..
         } = self.loaded;
         let environment = permit.realm().name.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
@@ -210,7 +215,7 @@ impl Retriever {
             Err(Error::Conflict { .. }) => {
                 // Counted by the limits already: the same request must not pay twice.
                 let mut again = Attempt::new(action, self.records.now(), context);
-                again.again = true;
+                again.limits.again = true;
                 self.retrieve_once(again, asking, reference).await
             }
             other => other,
@@ -227,7 +232,7 @@ impl Retriever {
         let receipt = self.recorder.append_use(&attempt, event).await?;
         let unchanged = self.unchanged(&opened, epoch).await;
         if matches!(unchanged, Err(Error::Conflict { .. })) {
-            attempt.reason = Some("mode_changed");
+            attempt.facts.reason = Some("mode_changed");
         }
         self.recorder.refusing_use(&attempt, unchanged).await?;
         opened.release(receipt, ticket)
@@ -248,7 +253,7 @@ impl Retriever {
             .await?;
         let loaded = self.load_permitted(permit).await?;
         self.limits
-            .count_key(attempt, &loaded.permit, &loaded.held.record)
+            .count_key(attempt, &loaded.permit, (&loaded.held.record, &loaded.settings.record))
             .await?;
         self.open(attempt, loaded, &reference)
     }
@@ -257,10 +262,12 @@ impl Retriever {
     pub(crate) async fn load_permitted(&self, permit: Permit) -> Result<Loaded> {
         self.records.hold_lease().await?;
         let held = self.gate.key(&permit).await?;
-        let (mode, source) = self.modes.mode_of(permit.realm(), &held.record).await?;
+        let settings = self.records.environment_settings(permit.realm()).await?;
+        let (mode, source) = self.modes.mode_by(permit.realm(), &held.record, &settings.record);
         Ok(Loaded {
             permit,
             held,
+            settings,
             mode,
             source,
         })
@@ -268,10 +275,10 @@ impl Retriever {
 
     /// Unwraps the data key, and opens the fields that were asked for; in mock mode nothing is unwrapped.
     fn open(&self, attempt: &mut Attempt<'_>, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
-        (attempt.mode, attempt.mode_source) = (Some(loaded.mode.as_str()), Some(loaded.source.as_str()));
+        (attempt.facts.mode, attempt.facts.mode_source) = (Some(loaded.mode.as_str()), Some(loaded.source.as_str()));
         let label = loaded.permit.label();
         let version = loaded.held.record.served(&label, reference.version())?;
-        attempt.version = Some(version.number);
+        attempt.facts.version = Some(version.number);
         let named = (loaded.permit.realm().as_ref(), loaded.permit.id().0, label.as_str());
         let fields = match loaded.mode {
             Mode::Live => open_fields(named, version, reference.field())?,

@@ -16,7 +16,7 @@ impl Meter for Counting {
         Counting::take_off(self)
     }
 
-    fn count(&self, seq: u64, used: &Use<'_>) {
+    fn count(&self, ticket: Ticket, seq: u64, used: &Use<'_>) {
         let key = UseKey {
             caller: Caller::of(used.caller),
             key: used.key.map(|(realm, id, _)| (realm.tag(), *id)),
@@ -29,7 +29,7 @@ impl Meter for Counting {
             at: used.at,
             source: used.source,
         };
-        self.note(seq, key, once, || Whereto {
+        self.note(ticket, seq, key, once, || Whereto {
             key_realm: used.key.map(|(realm, ..)| realm.clone()),
             key_name: used.key.map(|(.., name)| name.clone()),
             token_realm: used.caller.holder().map(|holder| holder.realm().clone()),

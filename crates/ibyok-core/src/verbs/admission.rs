@@ -85,16 +85,16 @@ impl Session {
         };
         let scoped = within(attempt, principal, key)?;
         let (namespace, environment) = (scoped.namespace(), scoped.environment());
-        attempt.environment = Some(environment.to_string());
+        attempt.facts.environment = Some(environment.into());
         match scoped.handle() {
             KeyHandle::Name(name) => {
-                attempt.key = Some(name.to_string());
+                attempt.facts.key = Some(name.into());
                 inner
                     .gate
                     .allowed(attempt, principal, scope, namespace, Some(environment), Some(name))
             }
             KeyHandle::Id(id) => {
-                attempt.key_id = Some(id.to_string());
+                attempt.facts.key_id = Some((*id).into());
                 inner
                     .gate
                     .allowed_for_some_key(attempt, principal, scope, namespace, environment)
@@ -110,7 +110,7 @@ impl EnvironmentVerbs<'_> {
     /// [`Error::Unauthenticated`]; [`Error::Denied`] for a token that is used from outside its networks; [`Error::Unavailable`].
     pub async fn reached(self) -> Result<Vec<EnvironmentName>> {
         let mut attempt = self.session.attempt(Action::TokenList);
-        attempt.class = VerbClass::Retrieval;
+        attempt.limits.class = VerbClass::Retrieval;
         let outcome = self.session.try_whoami(&mut attempt).await.map(|who| who.environments);
         self.session.inner.recorder.refusing(&attempt, outcome).await
     }

@@ -53,7 +53,7 @@ impl AttestationVerbs<'_> {
                 by: principal.by(),
                 note: note.clone(),
             };
-            attempt.because = Some(item.to_owned());
+            attempt.facts.because = Some(item.to_owned());
             let change = self.session.inner.changes.change(
                 &mut attempt,
                 &principal,
@@ -77,7 +77,7 @@ impl AttestationVerbs<'_> {
     /// [`Error::Denied`] for a token, [`Error::Unavailable`].
     pub async fn list(self) -> Result<BTreeMap<String, Attestation>> {
         let mut attempt = self.session.attempt(Action::KeyList);
-        attempt.reason = Some("checklist");
+        attempt.facts.reason = Some("checklist");
         let outcome = async {
             let principal = self
                 .session
@@ -108,7 +108,7 @@ impl KnownValueVerbs<'_> {
     /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].
     pub async fn shared(self) -> Result<Page<SharedValue>> {
         let mut attempt = self.session.attempt(Action::KeyList);
-        attempt.reason = Some("values compared in memory");
+        attempt.facts.reason = Some("values compared in memory");
         let outcome = self.try_shared(&mut attempt).await;
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
@@ -124,7 +124,7 @@ impl KnownValueVerbs<'_> {
         let whole = self.session.inner.records.whole_realm(principal.namespace()).await?;
         let keys = BTreeMap::new();
         let mut seen = Fingerprints { whole, keys };
-        attempt.count = 0;
+        attempt.facts.count = 0;
         let names = self
             .session
             .inner
@@ -133,7 +133,7 @@ impl KnownValueVerbs<'_> {
             .await?;
         let mut opened = self.session.inner.gate.open_environments(&principal, names).await?;
         for realm in std::mem::take(&mut opened.realms) {
-            attempt.count += self.fingerprint_all(&realm, &mut seen, &mut opened).await?;
+            attempt.facts.count += self.fingerprint_all(&realm, &mut seen, &mut opened).await?;
         }
         Ok(opened.page(seen.shared()))
     }

@@ -43,7 +43,7 @@ impl KeyVerbs<'_> {
     }
 
     async fn try_enable(self, attempt: &mut Attempt<'_>, key: &KeyRef, force: Option<&str>) -> Result<KeyInfo> {
-        attempt.version = key.version().number();
+        attempt.facts.version = key.version().number();
         let permit = self.session.permit(attempt, Scope::KeysWrite, key).await?;
         let handles = self.may_serve_leaked(attempt, &permit).await?;
         let label = permit.label();

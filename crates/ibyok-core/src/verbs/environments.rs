@@ -48,7 +48,7 @@ impl EnvironmentVerbs<'_> {
     /// [`Error::Exists`], [`Error::Denied`] for a token; [`Error::Unavailable`], [`Error::Kek`].
     pub async fn add(self, name: EnvironmentName, class: Class) -> Result<EnvironmentInfo> {
         let mut attempt = self.session.attempt(Action::EnvCreate);
-        attempt.environment = Some(name.to_string());
+        attempt.facts.environment = Some((&name).into());
         let outcome = async {
             let principal = self
                 .session
@@ -88,7 +88,9 @@ impl EnvironmentVerbs<'_> {
                 changes.make(&realm, class, &attempt, &by).await
             };
             match made.await {
-                Ok(Some((record, rev))) => (attempt.record, attempt.rev) = (Some(record.to_string()), Some(rev)),
+                Ok(Some((record, rev))) => {
+                    (attempt.facts.record, attempt.facts.rev) = (Some(record.to_string()), Some(rev))
+                }
                 Ok(None) => {}
                 Err(error) => {
                     self.session

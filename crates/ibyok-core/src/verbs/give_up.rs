@@ -71,8 +71,8 @@ impl KeyVerbs<'_> {
 
     async fn give_up_key(self, id: KeyId, whole: MayBeWhole) -> Result<DamagedRecord> {
         let mut attempt = self.session.attempt(Action::KeyRemove);
-        attempt.key_id = Some(id.to_string());
-        attempt.reason = Some("damaged");
+        attempt.facts.key_id = Some(id.into());
+        attempt.facts.reason = Some("damaged");
         let outcome = self.try_remove_damaged(&mut attempt, id, whole).await;
         self.session.inner.recorder.refusing(&attempt, outcome).await
     }
@@ -110,7 +110,7 @@ impl KeyVerbs<'_> {
                 Err(Error::Integrity { damage, .. }) => whole.permits(id, damage)?,
                 Err(error) => return Err(error),
             }
-            attempt.environment = realm.name.environment.as_ref().map(ToString::to_string);
+            attempt.facts.environment = realm.name.environment.as_ref().map(Into::into);
             let stamp = Stamp {
                 at: attempt.at,
                 by: principal.by(),
@@ -142,8 +142,8 @@ impl TokenVerbs<'_> {
     /// As [`KeyVerbs::remove_damaged`](crate::keys::KeyVerbs::remove_damaged).
     pub async fn revoke_damaged(self, id: TokenId) -> Result<DamagedRecord> {
         let mut attempt = self.session.attempt(Action::TokenRevoke);
-        attempt.target = Some(("token", id.to_string()));
-        attempt.reason = Some("damaged");
+        attempt.facts.target = Some(("token", id.to_string()));
+        attempt.facts.reason = Some("damaged");
         let outcome = async {
             let principal = self
                 .session

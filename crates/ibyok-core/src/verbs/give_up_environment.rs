@@ -25,7 +25,7 @@ impl EnvironmentVerbs<'_> {
     /// whole: its KEK was not given, its format is not known, or the store cannot read its record; [`Error::Denied`] for a token; [`Error::Unavailable`].
     pub async fn remove_damaged(self, which: &str) -> Result<DamagedRecord> {
         let mut attempt = self.session.attempt(Action::EnvRemove);
-        attempt.reason = Some("damaged");
+        attempt.facts.reason = Some("damaged");
         let outcome = self.try_remove_environment(&mut attempt, which).await;
         self.session.inner.recorder.refusing(&attempt, outcome).await
     }
@@ -57,8 +57,8 @@ impl EnvironmentVerbs<'_> {
         let Some(name) = known.find(|name| is_meant(name)).or_else(given) else {
             return Err(no_damaged(which));
         };
-        attempt.environment = Some(name.environment_word().to_owned());
-        attempt.target = Some(("environment", name.environment_word().to_owned()));
+        attempt.facts.environment = Some(name.environment_word().into());
+        attempt.facts.target = Some(("environment", name.environment_word().to_owned()));
         let damaged = match inner.records.realm(&name).await {
             Ok(Some(_)) => return Err(is_sound(which)),
             Ok(None) => DamagedRecord::of_realm(&name, &name.record_id(inner.records.vault), Damage::Missing),

@@ -63,7 +63,7 @@ impl TokenVerbs<'_> {
             .realm_of_token(&principal, &namespace, &grant)
             .await?;
         let id = token_id(&realm, random_id()?)?;
-        attempt.target = Some(("token", id.to_string()));
+        attempt.facts.target = Some(("token", id.to_string()));
         let record = TokenRecord {
             rev: 0,
             name: request.name,

@@ -59,7 +59,7 @@ impl Session {
         F: FnMut(&mut Attempt<'_>, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
     {
         let mut attempt = self.attempt(action);
-        attempt.version = key.version().number();
+        attempt.facts.version = key.version().number();
         let outcome = async {
             let permit = self.permit(&mut attempt, scope, key).await?;
             self.change_permitted(&mut attempt, &permit, edit).await
@@ -170,7 +170,7 @@ impl KeyVerbs<'_> {
     }
 
     async fn try_edit(self, attempt: &mut Attempt<'_>, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
-        attempt.version = key.version().number();
+        attempt.facts.version = key.version().number();
         let permit = self.session.permit(attempt, Scope::KeysWrite, key).await?;
         let highest = self.session.inner.limits.highest_limit(&permit, edit.limit).await?;
         self.session

@@ -56,7 +56,7 @@ impl LimitVerbs<'_> {
             .authenticate(attempt, &self.session.asking)
             .await?;
         let namespace = principal.namespace().clone();
-        attempt.environment = environment.map(ToString::to_string);
+        attempt.facts.environment = environment.map(Into::into);
         let inner = &self.session.inner;
         let one = environment.is_some();
         let mut opened = match environment {
@@ -120,8 +120,8 @@ impl LimitVerbs<'_> {
         let inner = &self.session.inner;
         let principal = inner.limits.authenticate(attempt, &self.session.asking).await?;
         let namespace = principal.namespace().clone();
-        attempt.environment = Some(environment.to_string());
-        attempt.target = Some(("environment", environment.to_string()));
+        attempt.facts.environment = Some(environment.into());
+        attempt.facts.target = Some(("environment", environment.to_string()));
         inner.gate.allowed(
             attempt,
             &principal,
@@ -132,7 +132,7 @@ impl LimitVerbs<'_> {
         )?;
         let realm = inner.records.environment_realm(&namespace, environment).await?;
         // The log is to say which limit was set or taken away.
-        attempt.because = Some(limit.map_or_else(|| "no limit".to_owned(), |rate| format!("limit {rate}")));
+        attempt.facts.because = Some(limit.map_or_else(|| "no limit".to_owned(), |rate| format!("limit {rate}")));
         let change = inner.changes.change(
             attempt,
             &principal,

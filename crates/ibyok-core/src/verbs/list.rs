@@ -47,7 +47,7 @@ impl KeyVerbs<'_> {
             .authenticate(attempt, &self.session.asking)
             .await?;
         let namespace = principal.namespace().clone();
-        attempt.environment = environment.map(ToString::to_string);
+        attempt.facts.environment = environment.map(Into::into);
         let environments = match environment {
             Some(environment) => {
                 self.session.inner.gate.allowed_for_some_key(
@@ -248,8 +248,8 @@ impl KeyVerbs<'_> {
     /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`KeyVerbs::list`](crate::keys::KeyVerbs::list).
     pub async fn find(self, id: KeyId) -> Result<KeyRef> {
         let mut attempt = self.session.attempt(Action::KeyShow);
-        attempt.key_id = Some(id.to_string());
-        attempt.class = VerbClass::Lookup;
+        attempt.facts.key_id = Some(id.into());
+        attempt.limits.class = VerbClass::Lookup;
         let outcome = self.try_find(&mut attempt, id).await;
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
@@ -305,8 +305,8 @@ impl KeyVerbs<'_> {
                 last_use: false,
             };
             if let Some(info) = self.visible(&asked, realm, &realm.record(kind::KEY, id.0)?).await? {
-                attempt.environment = Some(environment.to_string());
-                attempt.key = Some(info.name.to_string());
+                attempt.facts.environment = Some((&environment).into());
+                attempt.facts.key = Some((&info.name).into());
                 return Ok(Some(KeyRef::new(environment, info.name)));
             }
         }

@@ -36,7 +36,7 @@ impl ModeVerbs<'_> {
     }
 
     async fn try_set_key_mode(self, attempt: &mut Attempt<'_>, key: &KeyRef, mode: Option<Mode>) -> Result<KeyInfo> {
-        attempt.mode = Some(word(mode));
+        attempt.facts.mode = Some(word(mode));
         let permit = self.session.permit(attempt, Scope::SettingsWrite, key).await?;
         whole_key(key)?;
         let class = permit.realm().attributes.class;
@@ -96,10 +96,10 @@ impl ModeVerbs<'_> {
             .authenticate(attempt, &self.session.asking)
             .await?;
         let namespace = principal.namespace().clone();
-        attempt.namespace = Some(namespace.to_string());
-        attempt.environment = Some(environment.to_string());
-        attempt.target = Some(("environment", environment.to_string()));
-        attempt.mode = Some(mode.as_str());
+        attempt.facts.namespace = Some((&namespace).into());
+        attempt.facts.environment = Some(environment.into());
+        attempt.facts.target = Some(("environment", environment.to_string()));
+        attempt.facts.mode = Some(mode.as_str());
         let scope = Scope::SettingsWrite;
         self.session
             .inner
@@ -154,7 +154,7 @@ impl ModeVerbs<'_> {
             .authenticate(attempt, &self.session.asking)
             .await?;
         let namespace = principal.namespace().clone();
-        attempt.namespace = Some(namespace.to_string());
+        attempt.facts.namespace = Some((&namespace).into());
         let scope = Scope::SettingsWrite;
         let visible = self
             .session
@@ -242,7 +242,7 @@ mod tests {
         let key = "dev/openai".parse().unwrap();
         for (again, passes) in [(false, true), (true, true), (false, false)] {
             let mut attempt = session.attempt(Action::KeyRetrieve);
-            attempt.again = again;
+            attempt.limits.again = again;
             let opened = vault
                 .inner
                 .retriever

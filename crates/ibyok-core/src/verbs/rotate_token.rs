@@ -104,7 +104,7 @@ impl TokenVerbs<'_> {
             .gate
             .find_token(attempt, &principal, scope, which)
             .await?;
-        attempt.target = Some(("token", found.id.to_string()));
+        attempt.facts.target = Some(("token", found.id.to_string()));
         let mut through = None;
         self.session
             .inner
@@ -131,7 +131,7 @@ impl TokenVerbs<'_> {
             |attempt, record: Option<TokenRecord>| {
                 let mut record = record.ok_or_else(|| no_token(which))?;
                 record.rotate(seen, grace, &stamp, through)?;
-                attempt.because = Some(because(&record));
+                attempt.facts.because = Some(because(&record));
                 let what = TokenTakeAway::Supersede {
                     epoch: record.epoch,
                     at_once: record.older.is_none(),

@@ -109,11 +109,11 @@ impl KeyVerbs<'_> {
                     });
                 }
                 (true, Replace::Tell | Replace::IfDifferent) if same => {
-                    attempt.reason = Some("unchanged");
+                    attempt.facts.reason = Some("unchanged");
                     return Ok(Edit::Unchanged(Imported::Unchanged));
                 }
                 (true, Replace::Tell) => {
-                    attempt.reason = Some("differs");
+                    attempt.facts.reason = Some("differs");
                     return Ok(Edit::Unchanged(Imported::Differs));
                 }
                 _ => {}
@@ -128,7 +128,7 @@ impl KeyVerbs<'_> {
             );
             let record = with_new_version(attempt, &permit, key, (write, &screened), &told)?;
             let version = record.last_version;
-            attempt.version = Some(version);
+            attempt.facts.version = Some(version);
             let mut warnings = told.warnings;
             if created || write.variable.is_some() {
                 warnings.extend(about_variable(&record));

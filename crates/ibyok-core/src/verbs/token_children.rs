@@ -125,7 +125,7 @@ impl Inner {
                 continue;
             }
             let mut beside = attempt.beside(Action::TokenRevoke);
-            beside.target = Some(("token", child.id.to_string()));
+            beside.facts.target = Some(("token", child.id.to_string()));
             let change = self.take_token_away(&mut beside, principal, &child.realm, child.id, false);
             match change.await {
                 Ok(_) => {

@@ -123,7 +123,7 @@ impl TokenVerbs<'_> {
                 .gate
                 .find_token(&attempt, &principal, Scope::TokensIssue, which)
                 .await?;
-            attempt.target = Some(("token", found.id.to_string()));
+            attempt.facts.target = Some(("token", found.id.to_string()));
             let mut info = found.record.info(found.id, principal.namespace(), attempt.at);
             info.limit_scope = info.grant.rate.map(|_| self.session.inner.limits.limit_scope());
             Ok(info)
@@ -156,7 +156,7 @@ impl TokenVerbs<'_> {
                 .limits
                 .find_token_to_revoke(&attempt, &principal, which)
                 .await?;
-            attempt.target = Some(("token", found.id.to_string()));
+            attempt.facts.target = Some(("token", found.id.to_string()));
             let change =
                 self.session
                     .inner

@@ -103,7 +103,7 @@ impl UsageVerbs<'_> {
             wanted.key = Some(permit.id());
             return Ok(wanted);
         }
-        attempt.environment = request.environment.as_ref().map(ToString::to_string);
+        attempt.facts.environment = request.environment.as_ref().map(Into::into);
         match &request.environment {
             Some(environment) => {
                 inner

@@ -419,7 +419,8 @@ async fn a_key_with_a_thousand_readers_names_each() {
                 at: vault.inner.records.now(),
                 source: None,
             };
-            vault.inner.counting.note(1, key, once, || Whereto {
+            let flight = vault.inner.counting.take_off();
+            vault.inner.counting.note(flight, 1, key, once, || Whereto {
                 key_realm: Some(realm.clone()),
                 ..Whereto::default()
             });

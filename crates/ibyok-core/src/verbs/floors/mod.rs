@@ -72,7 +72,7 @@ impl FloorVerbs<'_> {
                 .authenticate(&mut attempt, &self.session.asking)
                 .await?;
             report.findings.extend(self.session.inner.logs.accept_ends().await?);
-            attempt.because = Some(format!("acknowledged {}", counted(report.findings.len(), "finding")));
+            attempt.facts.because = Some(format!("acknowledged {}", counted(report.findings.len(), "finding")));
             Ok(())
         }
         .await;
@@ -96,7 +96,7 @@ impl FloorVerbs<'_> {
                 .await?;
             self.session.inner.records.floors.flush(None).await?;
             let count = self.session.inner.records.floors.export(out).await?;
-            attempt.count = count;
+            attempt.facts.count = count;
             Ok(count)
         }
         .await;
@@ -119,12 +119,12 @@ impl FloorVerbs<'_> {
                 .authenticate(&mut attempt, &self.session.asking)
                 .await?;
             let floors = self.session.inner.records.floors.read_export(text)?;
-            attempt.count = u64::try_from(floors.len()).unwrap_or(u64::MAX);
+            attempt.facts.count = u64::try_from(floors.len()).unwrap_or(u64::MAX);
             self.session.inner.records.floors.import(&floors).await?;
             // Records that are below their new floors must not be served from memory.
             self.session.inner.records.cache.clear();
             self.session.inner.records.realms.forget_all();
-            Ok(attempt.count)
+            Ok(attempt.facts.count)
         }
         .await;
         self.session.inner.recorder.answering(&attempt, outcome).await

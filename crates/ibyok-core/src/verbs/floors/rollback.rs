@@ -135,7 +135,7 @@ impl FloorVerbs<'_> {
             return Ok(());
         };
         let mut attempt = self.session.attempt(Action::VaultRestore);
-        attempt.environment = name.environment.as_ref().map(ToString::to_string);
+        attempt.facts.environment = name.environment.as_ref().map(Into::into);
         let id = *record.id();
         with_type_of!(record, R => self.session.inner.write_as_it_is::<R>(&mut attempt, who, &realm, id).await, _ => Ok(()))
     }
@@ -151,19 +151,19 @@ impl FloorVerbs<'_> {
         match inner.changes.write_realm_again(&realm).await? {
             Some(life) => {
                 let mut attempt = self.session.attempt(Action::VaultRestore);
-                attempt.principal = Some(who.who());
-                attempt.namespace = Some(name.namespace.to_string());
+                attempt.facts.principal = Some(who.who().into_owned());
+                attempt.facts.namespace = Some((&name.namespace).into());
                 inner.changes.say_life(&attempt, &name, life).await
             }
             None => Ok(()),
         }
     }
 
-    fn accepted(self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
+    fn accepted<'e>(self, who: &Who<'e>, rolled: &'e RolledBack, accepted: Accepted) -> Event<'e> {
         let attempt = self.session.attempt(Action::VaultRollbackAccepted);
         let mut event = Event::new(Action::VaultRollbackAccepted, Outcome::Allowed, attempt.at)
             .principal(who.clone())
-            .record(&rolled.record)
+            .record(rolled.record.as_str())
             .rev(accepted.rev)
             .states(Statement::default().with_accepted(accepted.floor))
             .reason(format!("{} was at revision {}", rolled.kind, rolled.seen));
@@ -171,8 +171,8 @@ impl FloorVerbs<'_> {
             event = event.namespace(namespace).environment(environment);
         }
         match (&rolled.name, rolled.kind) {
-            (Some(name), "key") => event.key(name),
-            (Some(name), kind) => event.target(kind, name),
+            (Some(name), "key") => event.key(name.as_str()),
+            (Some(name), kind) => event.target(kind, name.as_str()),
             (None, _) => event,
         }
     }

@@ -44,7 +44,7 @@ impl IncidentVerbs<'_> {
             if still_served == IfStillServed::Refuse {
                 self.is_over(&attempt, &principal, &found).await?;
             }
-            attempt.because = Some(said);
+            attempt.facts.because = Some(said);
             let closing = Closing {
                 at: attempt.at,
                 by: principal.by(),
@@ -84,7 +84,7 @@ impl IncidentVerbs<'_> {
             let said = self
                 .tells_no_value(&attempt, &principal, &found, &[("note", text)])
                 .await?;
-            attempt.because = Some(said);
+            attempt.facts.because = Some(said);
             let change =
                 self.session
                     .inner

@@ -154,8 +154,8 @@ impl IncidentVerbs<'_> {
             return Ok(found);
         }
         let mut beside = attempt.beside(Action::IncidentOpen);
-        beside.target.clone_from(&attempt.target);
-        beside.because = Some("other keys hold the value".to_owned());
+        beside.facts.target.clone_from(&attempt.facts.target);
+        beside.facts.because = Some("other keys hold the value".to_owned());
         let change =
             self.session
                 .inner
@@ -192,9 +192,9 @@ impl IncidentVerbs<'_> {
         let first = copy.versions.first().copied();
         let reference = KeyRef::new(environment, name.clone()).at_version(first);
         let mut beside = attempt.beside(Action::IncidentOpen);
-        beside.environment = Some(realm.environment_word().to_owned());
-        beside.key = Some(name.to_string());
-        beside.key_id = Some(copy.id.to_string());
+        beside.facts.environment = Some(realm.environment_word().into());
+        beside.facts.key = Some(name.into());
+        beside.facts.key_id = Some(copy.id.into());
         let opened = self
             .open_on(&mut beside, &of_copy, (&copy.record, &reference), (request, true))
             .await?;

@@ -119,10 +119,15 @@ impl IncidentVerbs<'_> {
             }
         };
         let found = found.ok_or_else(hidden)?;
-        attempt.target = Some(("incident", found.id.to_string()));
-        attempt.environment = Some(found.record.environment.to_string());
-        attempt.key = Some(found.record.key.to_string());
-        attempt.key_id = Some(found.record.key_id.clone());
+        attempt.facts.target = Some(("incident", found.id.to_string()));
+        attempt.facts.environment = Some((&found.record.environment).into());
+        attempt.facts.key = Some((&found.record.key).into());
+        attempt.facts.key_id = found
+            .record
+            .key_id
+            .parse::<crate::model::name::KeyId>()
+            .ok()
+            .map(Into::into);
         Ok(found)
     }
 

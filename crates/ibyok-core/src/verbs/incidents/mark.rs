@@ -34,7 +34,7 @@ impl IncidentVerbs<'_> {
         (request, on_the_log): (&IncidentRequest, bool),
     ) -> Result<Opened> {
         let versions = self.leaked_versions(attempt, permit, record, key).await?;
-        attempt.version = versions.first().map(|version| version.number);
+        attempt.facts.version = versions.first().map(|version| version.number);
         let whole = self
             .session
             .inner
@@ -102,8 +102,8 @@ impl IncidentVerbs<'_> {
             .ok_or_else(|| Error::integrity("an incident of no version"))?;
         for other in others {
             let mut beside = attempt.beside(Action::IncidentOpen);
-            beside.target.clone_from(&attempt.target);
-            beside.version = Some(*other);
+            beside.facts.target.clone_from(&attempt.facts.target);
+            beside.facts.version = Some(*other);
             self.mark(&mut beside, permit, *other, false).await?;
         }
         self.mark(attempt, permit, *meant, freeze).await

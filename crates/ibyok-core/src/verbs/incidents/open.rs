@@ -60,7 +60,7 @@ impl IncidentVerbs<'_> {
     /// [`Error::Unavailable`].
     pub async fn open(self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
         let mut attempt = self.session.attempt(Action::IncidentOpen);
-        attempt.version = key.version().number();
+        attempt.facts.version = key.version().number();
         attempt.condition = None;
         let outcome = self.try_open_incident(&mut attempt, key, &request).await;
         self.session.inner.recorder.refusing(&attempt, outcome).await

@@ -117,10 +117,10 @@ impl IncidentVerbs<'_> {
         checked: &Checked<'_>,
     ) -> Result<Replacing> {
         let mut beside = attempt.beside(Action::KeySet);
-        (beside.environment, beside.key) = (attempt.environment.clone(), attempt.key.clone());
-        beside.key_id.clone_from(&attempt.key_id);
-        beside.target.clone_from(&attempt.target);
-        beside.because.clone_from(&attempt.because);
+        (beside.facts.environment, beside.facts.key) = (attempt.facts.environment.clone(), attempt.facts.key.clone());
+        beside.facts.key_id = attempt.facts.key_id;
+        beside.facts.target.clone_from(&attempt.facts.target);
+        beside.facts.because.clone_from(&attempt.facts.because);
         let made = match self.make_current(&mut beside, permit, found, checked).await {
             Ok(made) => made,
             Err(error @ (Error::Unavailable { .. } | Error::Unauthenticated)) => return Err(error),
@@ -153,7 +153,7 @@ impl IncidentVerbs<'_> {
                 let record = key.live().ok_or_else(|| no_key(permit))?;
                 let current = record.current().map(|current| current.number);
                 if !current.is_some_and(|current| found.record.versions.contains(&current)) {
-                    attempt.reason = Some("unchanged");
+                    attempt.facts.reason = Some("unchanged");
                     return Ok(Edit::Unchanged(None));
                 }
                 screened.still_holds(&record)?;
@@ -166,7 +166,7 @@ impl IncidentVerbs<'_> {
                     &told,
                 )?;
                 let version = record.last_version;
-                attempt.version = Some(version);
+                attempt.facts.version = Some(version);
                 let info = info(permit, &record)?.once_changed();
                 let by = by.clone();
                 Ok(Edit::Gives(
@@ -180,8 +180,8 @@ impl IncidentVerbs<'_> {
     /// Keeps in the incident which version took the place. The log says the same: nothing hangs on this.
     async fn keep_replacement(self, attempt: &Attempt<'_>, permit: &Permit, found: &mut Found, replaced: &Replacement) {
         let mut beside = attempt.beside(Action::IncidentOpen);
-        beside.target.clone_from(&attempt.target);
-        beside.because = Some(format!("replaced by version {}", replaced.version));
+        beside.facts.target.clone_from(&attempt.facts.target);
+        beside.facts.because = Some(format!("replaced by version {}", replaced.version));
         let change =
             self.session
                 .inner

@@ -148,7 +148,7 @@ impl IncidentVerbs<'_> {
             return Err(Error::denied("token", "this token may not revoke the token"));
         }
         let mut beside = attempt.beside(Action::TokenRevoke);
-        beside.target = Some(("token", token.to_string()));
+        beside.facts.target = Some(("token", token.to_string()));
         let change = self
             .session
             .inner

@@ -127,7 +127,7 @@ impl KnownValueVerbs<'_> {
     /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].
     pub async fn export(self) -> Result<FingerprintBundle> {
         let mut attempt = self.session.attempt(Action::KeyExport);
-        attempt.reason = Some("fingerprints");
+        attempt.facts.reason = Some("fingerprints");
         let outcome = self.try_export_fingerprints(&mut attempt).await;
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
@@ -153,7 +153,7 @@ impl KnownValueVerbs<'_> {
                 });
             }
         }
-        attempt.count = u64::try_from(values.len()).unwrap_or(u64::MAX);
+        attempt.facts.count = u64::try_from(values.len()).unwrap_or(u64::MAX);
         let mut body = Body {
             ibyok_fingerprints: FORM,
             created: attempt.at,
@@ -165,7 +165,7 @@ impl KnownValueVerbs<'_> {
         let text = text?;
         Ok(FingerprintBundle {
             text: SecretString::from(text),
-            values: attempt.count,
+            values: attempt.facts.count,
             left_out,
             damaged: all.damaged,
         })

@@ -97,14 +97,14 @@ impl KnownValueVerbs<'_> {
     /// [`Error::Unavailable`](crate::Error::Unavailable) where a realm does not open.
     pub async fn collect(self) -> Result<KnownValues> {
         let mut attempt = self.session.attempt(Action::KeyList);
-        attempt.reason = Some("scan");
+        attempt.facts.reason = Some("scan");
         let outcome = self.try_known(&mut attempt).await;
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     async fn try_known(self, attempt: &mut Attempt<'_>) -> Result<KnownValues> {
         let mut sets = Vec::new();
-        attempt.count = 0;
+        attempt.facts.count = 0;
         let all = self.all_versions(attempt).await?;
         for (realm, versions) in all.realms {
             let fingerprinted = versions.into_iter().filter_map(|one| {
@@ -112,7 +112,7 @@ impl KnownValueVerbs<'_> {
                 Some((fingerprint, one.known()))
             });
             let values: HashMap<_, _> = fingerprinted.collect();
-            attempt.count += u64::try_from(values.len()).unwrap_or(u64::MAX);
+            attempt.facts.count += u64::try_from(values.len()).unwrap_or(u64::MAX);
             sets.push(Set {
                 key: Key::Realm(realm),
                 values,

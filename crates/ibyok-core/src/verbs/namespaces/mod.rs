@@ -172,7 +172,7 @@ impl Namespaces {
 
     /// Returns the operator's session in a namespace. The lines of its verbs are those of that namespace.
     async fn within(&self, attempt: &mut Attempt<'_>, name: &Namespace) -> Result<(Session, Principal)> {
-        attempt.target = Some(("namespace", name.to_string()));
+        attempt.facts.target = Some(("namespace", name.to_string()));
         let session = self.0.clone().in_namespace(name.clone())?;
         let who = session.inner.limits.authenticate(attempt, &session.asking).await?;
         Ok((session, who))

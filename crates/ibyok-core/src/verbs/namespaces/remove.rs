@@ -99,7 +99,7 @@ impl Namespaces {
         let inner = &session.inner;
         let contents = session.removable(attempt, name, removal).await?;
         if !contents.is_empty() {
-            attempt.because = Some(contents.in_words().join(", "));
+            attempt.facts.because = Some(contents.in_words().join(", "));
         }
         inner.recorder.record(attempt.phase(Phase::Intended)).await?;
         let removed = async {
@@ -185,7 +185,7 @@ impl Session {
         for (realm, id) in &contents.tokens {
             let mut attempt = self.attempt(Action::TokenRevoke);
             let who = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
-            attempt.target = Some(("token", id.to_string()));
+            attempt.facts.target = Some(("token", id.to_string()));
             let edit = |_: &mut Attempt<'_>, record: Option<TokenRecord>| {
                 let mut record = record.ok_or_else(|| no_token(&id.to_string()))?;
                 Ok(match record.take_away(what, &stamp) {

@@ -40,8 +40,8 @@ impl ReviewVerbs<'_> {
                 Error::invalid_name("finding", finding, "16 hex digits, as `audit review` shows them")
             })?;
             check_reason(reason)?;
-            attempt.target = Some(("finding", id.to_string()));
-            attempt.because = Some(reason.to_owned());
+            attempt.facts.target = Some(("finding", id.to_string()));
+            attempt.facts.because = Some(reason.to_owned());
             let review = self.session.reviewed(&attempt, &principal, request).await?;
             let found = review.found.findings.into_iter().find(|found| found.id == id);
             let mut found = found.ok_or_else(|| Error::NotFound {
@@ -85,9 +85,9 @@ impl ReviewVerbs<'_> {
             reason.map(check_reason).transpose()?;
             let mut review = self.session.reviewed(&attempt, &principal, request).await?;
             let done = done(&review, &attempt, &principal, reason);
-            attempt.because = Some(in_words(&done));
-            attempt.target = Some(("log", self.session.inner.recorder.log.status().id));
-            attempt.count = review.found.lines;
+            attempt.facts.because = Some(in_words(&done));
+            attempt.facts.target = Some(("log", self.session.inner.recorder.log.status().id));
+            attempt.facts.count = review.found.lines;
             self.change_reviews(&mut attempt, &principal, |record| record.add(done.clone()))
                 .await?;
             review.last_done = Some(done);

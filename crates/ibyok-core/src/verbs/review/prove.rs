@@ -25,7 +25,7 @@ impl AuditVerbs<'_> {
     /// if no checkpoint covers the line yet.
     pub async fn prove(self, log: Option<&str>, seq: u64) -> Result<Proof> {
         let mut attempt = self.session.attempt(Action::AuditRead);
-        attempt.target = log.map(|log| ("log", log.to_owned()));
+        attempt.facts.target = log.map(|log| ("log", log.to_owned()));
         let outcome = async {
             let principal = self
                 .session

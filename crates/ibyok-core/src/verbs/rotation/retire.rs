@@ -130,7 +130,7 @@ impl RotationVerbs<'_> {
         let outcome = self.retiring(&mut attempt, key, request).await;
         let (mut info, retiring) = self.session.inner.recorder.refusing(&attempt, outcome).await?;
         if retiring.is_empty() {
-            attempt.reason = Some("unchanged");
+            attempt.facts.reason = Some("unchanged");
             self.session.inner.recorder.record(attempt.allowed()).await?;
         }
         let mut session = self.session.clone();
@@ -184,7 +184,7 @@ impl RotationVerbs<'_> {
     /// Takes one version away, if it may go.
     async fn take_version(self, action: Action, scope: Scope, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
         let mut attempt = self.session.attempt(action);
-        attempt.version = key.version().number();
+        attempt.facts.version = key.version().number();
         let outcome = self.try_take(&mut attempt, scope, key, request).await;
         self.session.inner.recorder.refusing(&attempt, outcome).await
     }
@@ -202,7 +202,7 @@ impl RotationVerbs<'_> {
         if key.version().is_current() {
             return Err(Error::invalid("no version is given", "give the version to destroy"));
         }
-        attempt.because.clone_from(&request.reason);
+        attempt.facts.because.clone_from(&request.reason);
         let uses = self.uses(&permit, request).await?;
         let hide = !self.session.inner.shows_consumers(attempt, &permit);
         let stamp = Stamp {
@@ -212,7 +212,7 @@ impl RotationVerbs<'_> {
         let edit = |attempt: &mut Attempt<'_>, life: KeyLife| {
             let mut record = life.live().ok_or_else(|| no_key(&permit))?;
             let number = record.version(&permit.label(), key.version())?.number;
-            attempt.version = Some(number);
+            attempt.facts.version = Some(number);
             let what = taken(attempt.action, &record, number, &permit.label())?;
             let before = info(&permit, &record)?;
             let is_pending = record.pending().is_some_and(|version| version.number == number);

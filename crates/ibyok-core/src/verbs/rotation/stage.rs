@@ -68,7 +68,7 @@ impl RotationVerbs<'_> {
                 });
             }
             let number = next_number(&record)?;
-            attempt.version = Some(number);
+            attempt.facts.version = Some(number);
             let replaced = record
                 .pending()
                 .map(|version| KeyTakeAway::DestroyVersion(version.number));
@@ -186,7 +186,7 @@ impl RotationVerbs<'_> {
         from: (Role, Option<&str>),
         step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
     ) -> Result<KeyInfo> {
-        attempt.version = key.version().number();
+        attempt.facts.version = key.version().number();
         let permit = self.session.permit(attempt, Scope::KeysRotate, key).await?;
         whole_key(key)?;
         let (role, force) = from;
@@ -213,7 +213,7 @@ impl RotationVerbs<'_> {
             .change_permitted(attempt, &permit, |attempt, stamp, mut record| {
                 let label = attempt.label();
                 let number = step(&mut record, &label, stamp, candidates.forced())?;
-                attempt.version = Some(number);
+                attempt.facts.version = Some(number);
                 candidates.check(&mut record, number, stamp)?;
                 Ok(Edit::Gives(record, ()))
             })
