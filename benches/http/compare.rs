@@ -18,8 +18,8 @@ const ROUND: Duration = Duration::from_secs(2);
 /// The time for which a server is under load before it is measured.
 const WARM: Duration = Duration::from_millis(300);
 
-/// The numbers of connections.
-const CONNECTIONS: [usize; 2] = [32, 256];
+/// The numbers of connections. The last one needs `ulimit -n 4096`.
+const CONNECTIONS: [usize; 5] = [1, 32, 64, 256, 1000];
 
 /// A server under load, and what came of each round.
 struct Rival {

@@ -218,10 +218,11 @@ impl LogBuilder {
         let combiner = Combiner::new(writer);
         watch::start(Arc::clone(&shared))?;
         let of_thread = combiner.clone();
-        std::thread::Builder::new()
-            .name("audit-writer".to_owned())
-            .spawn(move || thread::run(&of_thread))
-            .map_err(Error::io("start a thread for", &place.root))?;
+        let thread = std::thread::Builder::new().name("audit-writer".to_owned());
+        if let Err(error) = thread.spawn(move || thread::run(&of_thread)) {
+            shared.watch.end();
+            return Err(Error::io("start a thread for", &place.root)(error));
+        }
         shared.queue.write_inline(inline);
         Ok(Log {
             _last: Arc::new(LastHandle(Arc::clone(&shared))),

@@ -49,15 +49,12 @@ impl Watch {
 
     /// Sleeps until the next look. Returns false at the end.
     fn sleep(&self, look: Duration) -> bool {
-        let ended = lock(&self.ended);
-        let ended = if self.awake.load(Ordering::SeqCst) {
-            let slept = self.changed.wait_timeout_while(ended, look, |ended| !*ended);
-            slept.unwrap_or_else(PoisonError::into_inner).0
-        } else {
-            let sleeps = |ended: &mut bool| !*ended && !self.awake.load(Ordering::SeqCst);
-            let slept = self.changed.wait_while(ended, sleeps);
-            slept.unwrap_or_else(PoisonError::into_inner)
-        };
+        // Until there is a line, and from then on as long as between two looks.
+        let sleeps = |ended: &mut bool| !*ended && !self.awake.load(Ordering::SeqCst);
+        let ended = self.changed.wait_while(lock(&self.ended), sleeps);
+        let ended = ended.unwrap_or_else(PoisonError::into_inner);
+        let slept = self.changed.wait_timeout_while(ended, look, |ended| !*ended);
+        let ended = slept.unwrap_or_else(PoisonError::into_inner).0;
         !*ended
     }
 }
@@ -92,6 +89,7 @@ fn run(shared: &Shared) {
         waited = waits || shared.bell.is_rung();
         idle = if waited { 0 } else { idle + 1 };
         if idle > IDLE_LOOKS {
+            idle = 0;
             shared.watch.awake.store(false, Ordering::SeqCst);
             // A line that came just before saw the thread awake.
             if shared.queue.waits() {

@@ -14,6 +14,7 @@ mod homes; // logs that are kept outside this machine
 mod lacking; // lines that a reader lacks
 mod measure; // how well a review finds what was done
 mod proofs; // what an outsider can check
+mod quick; // lines that their callers write
 mod reading; // filters, limits, following
 mod review; // what is worth a look
 mod slots; // places, locks, keys
