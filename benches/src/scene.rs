@@ -4,7 +4,9 @@ use std::error::Error;
 
 use ibyok_core::{
     AccessToken, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, MemoryStore, RequestContext, Scope,
-    Scopes, Secret, TokenRequest, Vault, audit::SinkDurability,
+    Scopes, Secret, TokenRequest, Vault,
+    audit::SinkDurability,
+    clock::{Clock, SystemClock},
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -56,10 +58,26 @@ impl Scene {
     /// # Errors
     /// The errors of the vault, its store or its log.
     pub async fn new(backing: Backing, durability: SinkDurability, keys: usize, bytes: usize) -> Result<Self> {
+        Self::with_clock(backing, durability, (keys, bytes), SystemClock::default()).await
+    }
+
+    /// As [`Scene::new`], with a clock of the caller's: a profiler may not know how the machine's is read.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub async fn with_clock(
+        backing: Backing,
+        durability: SinkDurability,
+        (keys, bytes): (usize, usize),
+        clock: impl Clock + 'static,
+    ) -> Result<Self> {
         let directory = TempDir::with_prefix("ibyok-bench-")?;
         let place = directory.path();
         let sink = FileSink::builder(place.join("audit")).durability(durability);
-        let builder = Vault::builder().kek(LocalKek::generate()?).audit(sink.open().await?);
+        let builder = Vault::builder()
+            .clock(clock)
+            .kek(LocalKek::generate()?)
+            .audit(sink.open().await?);
         let vault = match backing {
             Backing::Memory => builder.store(MemoryStore::new()).create().await?,
             Backing::File => {

@@ -46,7 +46,7 @@ impl Changes {
             by: by.to_owned(),
         };
         let made = make_realm(&opening, name, class, rev, &stamp).await;
-        self.records.realms.forget_all();
+        self.records.forget_realms();
         if !made? {
             return Ok(None);
         }
@@ -78,7 +78,7 @@ impl Changes {
         let sealed = removal.seal(&self.records.home, &tombstone)?;
         self.put_over(&tombstone, &sealed).await?;
         self.delete(&id).await?;
-        self.records.realms.forget_all();
+        self.records.forget_realms();
         let floors = &self.records.floors;
         let seen = SeenRealm {
             name: name.clone(),
@@ -112,7 +112,7 @@ impl Changes {
             .map_err(|error| crate::realm::open_failed(crate::realm::environment_key(&realm.name, &id), error))?;
         let expect = Expect::Revision(stored.revision);
         self.records.store.put(&id, &sealed, expect).await?;
-        self.records.realms.forget_all();
+        self.records.forget_realms();
         self.note(&realm.name, &id).await?;
         Ok(Some((id, rev)))
     }

@@ -78,4 +78,11 @@ impl Records {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
+
+    /// Drops everything that is known of realms, after this node changed one.
+    pub(crate) fn forget_realms(&self) {
+        // Moves the epoch first: a task that read the realms before the change must not keep what it read.
+        self.cache.invalidate(std::iter::empty());
+        self.realms.forget_all();
+    }
 }

@@ -123,7 +123,7 @@ impl FloorVerbs<'_> {
             self.session.inner.records.floors.import(&floors).await?;
             // Records that are below their new floors must not be served from memory.
             self.session.inner.records.cache.clear();
-            self.session.inner.records.realms.forget_all();
+            self.session.inner.records.forget_realms();
             Ok(attempt.facts.count)
         }
         .await;

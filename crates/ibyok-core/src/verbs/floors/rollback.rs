@@ -103,7 +103,7 @@ impl FloorVerbs<'_> {
         }
         inner.records.floors.apply(changes, MapDurability::Disk).await?;
         inner.records.cache.clear();
-        inner.records.realms.forget_all();
+        inner.records.forget_realms();
         inner.records.forget_damaged();
         drop(lock);
         if inner.records.store_is_behind().is_some() || !inner.logs.store_findings().await?.is_empty() {

@@ -254,7 +254,7 @@ impl Inner {
         for (tag, _) in &of_them {
             self.changes.delete(&tag_record(*tag)).await?;
         }
-        self.records.realms.forget_all();
+        self.records.forget_realms();
         Ok(())
     }
 
