@@ -2,7 +2,7 @@
 //!
 //! - [`checklist`] judges the state of a vault, its code and its people, and lists the remaining tasks.
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
-//! - [`file`] reads and writes files that hold secrets.
+//! - [`mod@file`] reads and writes files that hold secrets.
 //! - [`log`] chooses lines of the audit log. [`time`] reads times as people type them. [`providers`] finds a provider by name.
 //! - `scan` (feature `scan`) scans code for the vault's own keys.
 //! - [`revocation`] selects the tokens of a person who leaves, and lists the secrets to replace afterwards.
