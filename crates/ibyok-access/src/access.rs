@@ -10,10 +10,10 @@ use ibyok_core::{
     keys::{FieldName, KeyEdit, KeyId, KeyWrite, WhichVersion},
     modes::Mode,
     policy::Rate,
-    reviews::ReviewRequest,
     tokens::TokenRotation,
     usage::UsageRequest,
 };
+use ibyok_operations::reviews::ReviewRequest;
 
 use crate::error::Result;
 use crate::{Drain, Listed, Step};

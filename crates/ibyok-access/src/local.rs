@@ -13,12 +13,15 @@ use ibyok_core::{
     namespaces::Namespaces,
     pages::{Page, PageRequest},
     policy::Rate,
-    reviews::ReviewRequest,
     secrecy::ExposeSecret,
     tokens::{Descendants, TokenRotation},
     usage::UsageRequest,
 };
 use ibyok_documents::Documented;
+use ibyok_operations::incidents::{IncidentReportExt as _, Opened};
+use ibyok_operations::reviews::{ReviewExt as _, ReviewHabits, ReviewRequest, ReviewVerbs};
+use ibyok_operations::rotation::DueExt as _;
+use ibyok_operations::tokens::TokenReviewExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -56,6 +59,7 @@ pub struct Local {
     operator: Option<String>,
     namespace: Namespace,
     why: String,
+    review: ReviewHabits,
 }
 
 impl Local {
@@ -73,6 +77,7 @@ impl Local {
             why: "you can open the vault, so you are its operator".to_owned(),
             vault,
             namespace,
+            review: ReviewHabits::default(),
         })
     }
 
@@ -94,7 +99,21 @@ impl Local {
             why: format!("{source} holds an access token"),
             vault,
             namespace,
+            review: ReviewHabits::default(),
         })
+    }
+
+    /// Sets the way in which the caller reviews the log: its thresholds, and its source of countries.
+    #[must_use]
+    pub fn with_review_habits(mut self, habits: ReviewHabits) -> Self {
+        self.review = habits;
+        self
+    }
+
+    /// Returns the way in which the caller reviews the log.
+    #[must_use]
+    pub fn review_habits(&self) -> &ReviewHabits {
+        &self.review
     }
 
     /// Returns the vault.
@@ -129,6 +148,14 @@ impl Local {
             limit: "operator",
             reason: "only an operator may do this".to_owned(),
         }))
+    }
+
+    /// Returns the verbs on reviews: of the whole log, or of the caller's namespace.
+    fn reviews(&self) -> ReviewVerbs<'_> {
+        match &self.whole_log {
+            Some(log) => log.reviews(),
+            None => self.session.reviews(),
+        }
     }
 
     /// Reads the lines of the audit log that a filter includes: of the whole log, or of the caller's namespace.
@@ -373,7 +400,8 @@ impl Access for Local {
     }
 
     async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>> {
-        read(&self.session.incidents().open(key, request).await?.document())
+        let opened = Opened::from(self.session.incidents().open(key, request).await?);
+        read(&opened.document())
     }
 
     async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>> {
@@ -385,7 +413,8 @@ impl Access for Local {
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>> {
-        read(&self.session.incidents().report(which, since).await?.document())
+        let incidents = self.session.incidents();
+        read(&incidents.report(which, since, &self.review).await?.document())
     }
 
     async fn close_incident(
@@ -417,13 +446,8 @@ impl Access for Local {
     }
 
     async fn review(&self, request: &ReviewRequest) -> Result<Document<api::Review>> {
-        read(
-            &match &self.whole_log {
-                Some(log) => log.review(request).await?,
-                None => self.session.reviews().run(request).await?,
-            }
-            .document(),
-        )
+        let request = request.clone().habits(&self.review);
+        read(&self.reviews().run(&request).await?.document())
     }
 
     async fn acknowledge(
@@ -432,23 +456,13 @@ impl Access for Local {
         finding: &str,
         reason: &str,
     ) -> Result<Document<api::Finding>> {
-        read(
-            &match &self.whole_log {
-                Some(log) => log.acknowledge_finding(request, finding, reason).await?,
-                None => self.session.reviews().acknowledge(request, finding, reason).await?,
-            }
-            .document(),
-        )
+        let request = request.clone().habits(&self.review);
+        read(&self.reviews().acknowledge(&request, finding, reason).await?.document())
     }
 
     async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Document<api::Review>> {
-        read(
-            &match &self.whole_log {
-                Some(log) => log.review_done(request, reason).await?,
-                None => self.session.reviews().record(request, reason).await?,
-            }
-            .document(),
-        )
+        let request = request.clone().habits(&self.review);
+        read(&self.reviews().record(&request, reason).await?.document())
     }
 
     async fn close(&self) -> Result<()> {

@@ -11,11 +11,11 @@ use ibyok_core::{
     keys::{FieldName, KeyEdit, KeyId, KeyWrite, WhichVersion},
     modes::Mode,
     policy::Rate,
-    reviews::ReviewRequest,
     secrecy::ExposeSecret,
     tokens::TokenRotation,
     usage::UsageRequest,
 };
+use ibyok_operations::reviews::ReviewRequest;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};

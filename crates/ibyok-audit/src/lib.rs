@@ -74,8 +74,9 @@ pub use line_key::LineKey;
 pub use log::{Log, LogBuilder, LogStatus};
 pub use prove::{Proof, prove};
 pub use read::{
-    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut, LeftOutReason, Line, Lines,
-    Reader, claimed_keys, export, has_other_logs, has_own_lines, logs_in, newest_checkpoints, newest_store_mark,
+    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut, LeftOutReason, Line,
+    LinePlace, Lines, Reader, claimed_keys, export, has_other_logs, has_own_lines, logs_in, newest_checkpoints,
+    newest_store_mark,
 };
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{

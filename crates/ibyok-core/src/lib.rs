@@ -69,13 +69,13 @@
 
 mod base;
 mod changes;
+mod examine;
 mod floor;
 #[cfg(test)]
 mod forged_lives;
 #[cfg(test)]
 mod forging;
 mod gate;
-mod geoip;
 mod incident;
 mod leaked;
 mod limit;
@@ -90,7 +90,6 @@ mod records;
 #[cfg(test)]
 mod recovered;
 mod retrieve;
-mod review;
 mod uses;
 mod vault;
 mod verbs;
@@ -133,11 +132,13 @@ pub mod attestations {
 
 /// The audit log: [`Session::audit`](crate::Session::audit), and everything for a custom sink or home.
 pub mod audit {
+    pub use crate::examine::{Examined, Examiner, FollowedUp, ReviewAccount};
     pub use crate::logs::AuditFollow;
     pub use crate::logs::unread_lines::unread_line;
+    pub use crate::model::review::{FollowUps, ReviewDone, ReviewedLog};
     pub use crate::vault::handles::AuditVerbs;
     pub use crate::verbs::audit::{opened_for_one_command, verify_log, verify_log_watched};
-    pub use crate::verbs::review::check_proof;
+    pub use crate::verbs::prove::check_proof;
     pub use crate::verbs::whole_log::WholeLog;
     pub use ibyok_audit::*;
 }
@@ -156,7 +157,7 @@ pub mod environments {
 /// The details of an error of a vault.
 pub mod errors {
     pub use crate::base::damage::{Affected, Damage};
-    pub use crate::base::error::Part;
+    pub use crate::base::error::{Part, quoted};
     pub use crate::base::remedy::Remedy;
 }
 
@@ -176,8 +177,8 @@ pub mod incidents {
     };
     pub use crate::vault::handles::IncidentVerbs;
     pub use crate::verbs::incidents::{
-        DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked,
-        ProviderPages, Reach, ReportLine, ServesLeaked, Step,
+        DidRead, IncidentFacts, IncidentOpened, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked, Reach,
+        ReaderSource, ReportLine, ServesLeaked,
     };
 }
 
@@ -227,21 +228,11 @@ pub mod pages {
     pub use crate::records::page::{Page, PageRequest};
 }
 
-/// Reviews of the audit log: [`Session::reviews`](crate::Session::reviews).
-pub mod reviews {
-    #[cfg(feature = "geoip")]
-    pub use crate::geoip::GeoIp;
-    pub use crate::model::review::{ReviewDone, ReviewedLog};
-    pub use crate::vault::handles::ReviewVerbs;
-    pub use crate::verbs::review::{Review, ReviewRequest};
-    pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
-}
-
 /// Rotation of keys: [`Session::rotation`](crate::Session::rotation).
 pub mod rotation {
     pub use crate::vault::handles::RotationVerbs;
     pub use crate::verbs::rotation::{
-        Consumer, Destroyed, DrainRequest, Due, DueKind, RotationStatus, VersionUse, Waiting, WaitingFor,
+        Consumer, Destroyed, DrainRequest, RotationStatus, VersionUse, Waiting, WaitingFor,
     };
 }
 
@@ -254,10 +245,11 @@ pub mod sessions {
 
 /// The health of a vault and its store.
 pub mod status {
+    pub use crate::model::record_kind::RecordKind;
     pub use crate::realm::vault_record::vault_in;
     pub use crate::records::damage::DamagedRecord;
     pub use crate::records::survey::RecordsStatus;
-    pub use crate::verbs::status::{AuditStatus, Ready, Status, StoreStatus};
+    pub use crate::verbs::status::{AuditStatus, LineDurability, Ready, Separation, Status, StoreStatus, Survives};
 }
 
 /// Access tokens: [`Session::tokens`](crate::Session::tokens).
@@ -267,9 +259,9 @@ pub mod tokens {
     };
     pub use crate::model::token_ref::TokenRef;
     pub use crate::vault::handles::TokenVerbs;
-    pub use crate::verbs::review_tokens::{TokenFinding, TokenFindingKind};
     pub use crate::verbs::revoked::{ReadKey, RevokedToken};
     pub use crate::verbs::rotate_token::TokenRotation;
+    pub use crate::verbs::token_uses::{KeyNames, KeyUsed, TokenFacts, TokenUses};
 }
 
 /// Use of keys and tokens: [`Session::usage`](crate::Session::usage).

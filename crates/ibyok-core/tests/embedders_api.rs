@@ -3,8 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use ibyok_core::audit::review::{Reviewer, Thresholds};
 use ibyok_core::audit::{Action, Filter, MemoryHome, Outcome};
 use ibyok_core::errors::{Affected, Damage, Part, Remedy};
+use ibyok_core::jiff::Timestamp;
 use ibyok_core::keys::{IfExists, Interval, KeyEdit, VersionState};
 use ibyok_core::pages::PageRequest;
 use ibyok_core::policy::{Restriction, TokenId};
@@ -14,6 +16,11 @@ use ibyok_core::{
     AccessToken, Code, Environments, Error, Grant, KeyRef, LocalKek, MemoryStore, RequestContext, Scope, Scopes,
     Secret, TokenRequest, Vault, VaultBuilder,
 };
+
+/// An examiner of the lines since then.
+fn reviewer(since: Timestamp) -> Reviewer {
+    Reviewer::new(since, Timestamp::now(), &Thresholds::default()).unwrap()
+}
 
 type Builder =
     VaultBuilder<std::sync::Arc<dyn ibyok_core::Store>, Vec<std::sync::Arc<dyn ibyok_core::Kek>>, MemoryHome>;
@@ -332,7 +339,7 @@ async fn a_remedy_is_data_and_its_own_words_name_no_command() {
             .unwrap_err(),
         operator.rotation().promote(&openai()).await.unwrap_err(),
         operator.tokens().show("nobody").await.unwrap_err(),
-        operator.incidents().report("inc_1", None).await.unwrap_err(),
+        operator.incidents().facts("inc_1", None, reviewer).await.unwrap_err(),
         operator
             .keys()
             .remove_damaged(operator.keys().show(&openai()).await.unwrap().id)

@@ -21,7 +21,6 @@ use ibyok_core::{
     keys::{Condition, KeyEdit, KeyId},
     modes::Mode,
     pages::PageRequest,
-    reviews::ReviewRequest,
     rotation::DrainRequest,
     secrecy::ExposeSecret,
     usage::{UsageBy, UsageRequest},
@@ -169,17 +168,19 @@ verbs! {
     "tokens.rotate" => |s, t| each!(t.tokens, |token| s.tokens().rotate(token, None));
     "tokens.rotate_with" => |s, t| each!(t.tokens, |token| s.tokens().rotate_with(token, &Default::default()));
     "tokens.issue" => |s, t| vec![refusal(s.tokens().issue(TokenRequest::new("mine", scene::reading(t.environment.as_str()))).await)];
-    "tokens.review" => |s, _t| vec![own(s.tokens().review().await)];
+    "tokens.judge" => |s, _t| vec![own(s.tokens().judge(|facts| vec![format!("{facts:?}")]).await)];
     "incidents.close" => |s, t| each!(t.incidents, |which| s.incidents().close(which, "a cause", "a test", ibyok_core::incidents::IfStillServed::Close));
     "incidents.note" => |s, t| each!(t.incidents, |which| s.incidents().note(which, "a note"));
-    "incidents.report" => |s, t| each!(t.incidents, |which| s.incidents().report(which, None));
+    "incidents.facts" => |s, t| each!(t.incidents, |which| s.incidents().facts(which, None, |_| scene::reviewer()));
     "incidents.served_leaked" => |s, _t| vec![own(s.incidents().served_leaked().await)];
     "incidents.list" => |s, _t| vec![own(s.incidents().list(ibyok_core::incidents::IncidentsShown::All).await)];
     "limits.list" => |s, t| vec![refusal(s.limits().list(Some(&t.environment)).await), own(s.limits().list(None).await)];
     "limits.set" => |s, t| vec![refusal(s.limits().set(&t.environment, Some("1/day".parse().unwrap())).await)];
     "modes.set" => |s, t| vec![refusal(s.modes().set(&t.environment, Mode::Mock).await)];
     "modes.list" => |s, _t| vec![own(s.modes().list().await)];
-    "rotation.due" => |s, t| vec![refusal(s.rotation().due(Some(&t.environment)).await), own(s.rotation().due(None).await)];
+    "rotation.session" => |s, _t| vec![own(s.rotation().session().whoami().await)];
+    "may_use" => |s, _t| vec![own(s.may_use(Action::TokenList, Scope::TokensIssue).await)];
+    "now" => |s, _t| vec![own(Ok(s.now()))];
     "environments.list" => |s, _t| vec![own(s.environments().list().await)];
     "environments.add" => |s, _t| vec![own(s.environments().add("made-here".parse().unwrap(), Class::Dev).await)];
     "audit.lines" => |s, _t| {
@@ -206,10 +207,10 @@ verbs! {
     "audit.verify" => |s, _t| vec![own(s.audit().verify(&[]).await)];
     "audit.verify_watched" => |s, _t| vec![own(s.audit().verify_watched(&[], Default::default()).await)];
     "audit.keys" => |s, _t| vec![own(s.audit().keys().await)];
-    "reviews.run" => |s, _t| vec![own(s.reviews().run(&ReviewRequest::default()).await)];
-    "reviews.last" => |s, _t| vec![own(s.reviews().last().await)];
-    "reviews.record" => |s, _t| vec![own(s.reviews().record(&ReviewRequest::default(), None).await)];
-    "reviews.acknowledge" => |s, t| vec![refusal(s.reviews().acknowledge(&ReviewRequest::default(), &t.finding, "a test").await)];
+    "audit.examine" => |s, _t| vec![own(s.audit().examine(scene::reviewer()).await)];
+    "audit.last_review" => |s, _t| vec![own(s.audit().last_review().await)];
+    "audit.record_review" => |s, _t| vec![own(s.audit().record_review(scene::reviewer(), None).await)];
+    "audit.acknowledge" => |s, t| vec![refusal(s.audit().acknowledge(scene::reviewer(), &t.finding, "a test").await)];
     "known_values.collect" => |s, _t| {
         let found = s.known_values().collect().await.map(|known| known.find(b"sk-of-globex").is_some());
         assert!(!found.as_ref().is_ok_and(|found| *found));
@@ -268,7 +269,10 @@ fn verbs_of_the_source(directory: &Path, verbs: &mut BTreeSet<String>) {
                 "impl Session {" => inside = Some(String::new()),
                 "}" => inside = None,
                 line => {
-                    let handle = line.strip_prefix("impl ").and_then(|of| of.strip_suffix("Verbs<'_> {"));
+                    let of = line.strip_prefix("impl<'s> ").or_else(|| line.strip_prefix("impl "));
+                    let handle = ["Verbs<'_> {", "Verbs<'s> {"]
+                        .iter()
+                        .find_map(|end| of?.strip_suffix(end));
                     inside = handle.map(|handle| format!("{}.", accessor(handle))).or(inside);
                 }
             }
@@ -294,7 +298,6 @@ fn accessor(handle: &str) -> &'static str {
         "Usage" => "usage",
         "Rotation" => "rotation",
         "Incident" => "incidents",
-        "Review" => "reviews",
         "KnownValue" => "known_values",
         "Attestation" => "attestations",
         other => panic!("`{other}Verbs` is a handle that this test does not know"),
@@ -372,7 +375,7 @@ async fn state(operator: &Session) -> String {
     state += &format!("{:#?}\n", operator.limits().list(None).await.unwrap());
     state += &format!("{:#?}\n", operator.environments().list().await.unwrap());
     state += &format!("{:#?}\n", operator.attestations().list().await.unwrap());
-    state + &format!("{:#?}\n", operator.reviews().last().await.unwrap())
+    state + &format!("{:#?}\n", operator.audit().last_review().await.unwrap())
 }
 
 async fn theirs(scene: &Scene, operator: &Session, token: &Session) -> Theirs {
@@ -385,8 +388,8 @@ async fn theirs(scene: &Scene, operator: &Session, token: &Session) -> Theirs {
         .unwrap();
     let token = token.whoami().await.unwrap().id;
     let findings = operator
-        .reviews()
-        .run(&ReviewRequest::default())
+        .audit()
+        .examine(scene::reviewer())
         .await
         .unwrap()
         .found

@@ -225,7 +225,7 @@ async fn a_name_that_is_free_again_begins_anew() {
             .any(|action| action == "namespace.remove" || action == "token.issue"),
         "{actions:?}"
     );
-    let review = operator.reviews().run(&Default::default()).await.unwrap();
+    let review = operator.audit().examine(scene::reviewer()).await.unwrap();
     assert!(review.found.tokens.is_empty(), "{review:?}");
 }
 

@@ -315,21 +315,20 @@ async fn a_review_is_of_one_namespace_and_strangers_are_the_hosts() {
         .retrieve(&"garbage".into(), &key, &Default::default())
         .await
         .unwrap_err();
-    let request = ibyok_core::reviews::ReviewRequest::default();
     for session in [&acme, &token] {
-        let review = session.reviews().run(&request).await.unwrap();
-        let told = serde_json::to_string(&review).unwrap();
+        let review = session.audit().examine(scene::reviewer()).await.unwrap();
+        let told = serde_json::to_string(&review.found).unwrap();
         assert!(
             told.contains(&own) && !told.contains(&theirs) && !told.contains("globex"),
             "{told}"
         );
     }
     let (home, whole) = (scene.operator(), scene.vault.whole_log("host"));
-    let seen = home.reviews().run(&request).await.unwrap();
-    let told = serde_json::to_string(&seen).unwrap();
+    let seen = home.audit().examine(scene::reviewer()).await.unwrap();
+    let told = serde_json::to_string(&seen.found).unwrap();
     assert!(!told.contains(&own) && !told.contains(&theirs), "{told}");
-    let all = whole.review(&request).await.unwrap();
-    let told = serde_json::to_string(&all).unwrap();
+    let all = whole.audit().examine(scene::reviewer()).await.unwrap();
+    let told = serde_json::to_string(&all.found).unwrap();
     assert!(told.contains(&own) && told.contains(&theirs), "{told}");
     assert!(seen.found.lines < all.found.lines);
 }

@@ -2,6 +2,7 @@
 
 use ibyok_api as api;
 use ibyok_core as core;
+use ibyok_operations as operations;
 
 use crate::{Documented, count, texts};
 
@@ -48,18 +49,19 @@ impl Documented for core::incidents::IncidentNote {
     }
 }
 
-impl Documented for core::incidents::IncidentOpened {
+impl Documented for operations::incidents::Opened {
     type Document = api::IncidentOpened;
 
     fn document(self) -> Self::Document {
+        let opened = self.opened;
         api::IncidentOpened {
-            incident: self.incident.document(),
-            was_open: self.was_open,
-            not_replaced: self.not_replaced,
-            warnings: self.warnings,
-            not_revoked: self.not_revoked.document(),
-            unseen: self.unseen,
-            copies: self.copies.document(),
+            incident: opened.incident.document(),
+            was_open: opened.was_open,
+            not_replaced: opened.not_replaced,
+            warnings: opened.warnings,
+            not_revoked: opened.not_revoked.document(),
+            unseen: opened.unseen,
+            copies: opened.copies.document(),
             remaining: self.remaining.document(),
         }
     }
@@ -90,42 +92,43 @@ impl Documented for core::incidents::LeakedCopy {
     }
 }
 
-impl Documented for core::incidents::Step {
+impl Documented for operations::incidents::Step {
     type Document = api::Step;
 
     fn document(self) -> Self::Document {
         api::Step {
-            id: self.id.into(),
+            id: self.id.as_str().into(),
             what: self.what,
             how: self.how,
         }
     }
 }
 
-impl Documented for core::incidents::IncidentReport {
+impl Documented for operations::incidents::IncidentReport {
     type Document = api::IncidentReport;
 
     fn document(self) -> Self::Document {
+        let facts = self.facts;
         api::IncidentReport {
-            incident: self.incident.document(),
-            key: self.key.document(),
+            incident: facts.incident.document(),
+            key: facts.key.document(),
             provider: self.provider.document(),
-            since: self.since,
-            made: self.made,
-            timeline: self.timeline.document(),
-            further_lines: self.further_lines,
-            readers: self.readers.document(),
-            unseen: self.unseen,
-            released_after: self.released_after,
-            reach: self.reach.document(),
+            since: facts.since,
+            made: facts.made,
+            timeline: facts.timeline.document(),
+            further_lines: facts.further_lines,
+            readers: facts.readers.document(),
+            unseen: facts.unseen,
+            released_after: facts.released_after,
+            reach: facts.reach.document(),
             findings: self.findings.document(),
-            copies: self.copies.document(),
+            copies: facts.copies.document(),
             remaining: self.remaining.document(),
         }
     }
 }
 
-impl Documented for core::incidents::ProviderPages {
+impl Documented for operations::incidents::ProviderPages {
     type Document = api::ProviderPages;
 
     fn document(self) -> Self::Document {
@@ -177,7 +180,7 @@ impl Documented for core::incidents::KeyReader {
             versions: self.versions,
             addresses: self.addresses,
             user_agents: self.user_agents,
-            source: self.source.into(),
+            source: self.source.as_str().into(),
         }
     }
 }

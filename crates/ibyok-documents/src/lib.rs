@@ -71,7 +71,7 @@ impl Documented for core::status::DamagedRecord {
 
     fn document(self) -> Self::Document {
         api::DamagedRecord {
-            kind: self.kind.to_owned(),
+            kind: self.kind.to_string(),
             id: self.id,
             record: self.record,
             environment: self.environment.map(|name| name.to_string()),

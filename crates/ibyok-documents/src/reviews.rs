@@ -1,11 +1,11 @@
 //! Reviews of the audit log.
 
 use ibyok_api as api;
-use ibyok_core as core;
+use ibyok_operations as operations;
 
 use crate::Documented;
 
-impl Documented for core::reviews::Review {
+impl Documented for operations::reviews::Review {
     type Document = api::Review;
 
     fn document(self) -> Self::Document {
@@ -62,7 +62,7 @@ impl Documented for core::reviews::Review {
     }
 }
 
-impl Documented for core::reviews::Finding {
+impl Documented for operations::reviews::Finding {
     type Document = api::Finding;
 
     fn document(self) -> Self::Document {
@@ -94,7 +94,7 @@ impl Documented for core::reviews::Finding {
     }
 }
 
-impl Documented for core::reviews::Thresholds {
+impl Documented for operations::reviews::Thresholds {
     type Document = api::ReviewThresholds;
 
     fn document(self) -> Self::Document {
@@ -115,7 +115,7 @@ impl Documented for core::reviews::Thresholds {
     }
 }
 
-impl Documented for core::reviews::ReviewDone {
+impl Documented for operations::reviews::ReviewDone {
     type Document = api::ReviewDone;
 
     fn document(self) -> Self::Document {

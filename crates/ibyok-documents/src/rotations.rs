@@ -63,7 +63,7 @@ impl Documented for core::rotation::Waiting {
     }
 }
 
-impl Documented for core::rotation::Due {
+impl Documented for ibyok_operations::rotation::Due {
     type Document = api::Due;
 
     fn document(self) -> Self::Document {

@@ -110,7 +110,7 @@ impl Documented for core::tokens::ReadKey {
     }
 }
 
-impl Documented for core::tokens::TokenFinding {
+impl Documented for ibyok_operations::tokens::TokenFinding {
     type Document = api::TokenFinding;
 
     fn document(self) -> Self::Document {

@@ -6,7 +6,6 @@ use ibyok_core::jiff::Timestamp;
 use ibyok_core::keys::{IfExists, KeyWrite};
 use ibyok_core::modes::Mode;
 use ibyok_core::pages::PageRequest;
-use ibyok_core::reviews::ReviewRequest;
 use ibyok_core::rotation::DrainRequest;
 use ibyok_core::tokens::{Descendants, Expiry};
 use ibyok_core::usage::{UsageBy, UsageRequest};
@@ -14,6 +13,10 @@ use ibyok_core::{
     Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret, Session, TokenRequest, Vault,
 };
 use ibyok_documents::Documented;
+use ibyok_operations::incidents::{IncidentReportExt as _, Opened};
+use ibyok_operations::reviews::{ReviewExt as _, ReviewHabits, ReviewRequest};
+use ibyok_operations::rotation::DueExt as _;
+use ibyok_operations::tokens::TokenReviewExt as _;
 use serde::Serialize;
 
 fn same<T: Documented<Document: Serialize> + Serialize>(thing: T) {
@@ -127,11 +130,17 @@ async fn incidents_and_reviews() {
     let place = tempfile::tempdir().unwrap();
     let (vault, operator) = vault(place.path()).await;
     let request = IncidentRequest::new("it is in a public log").replace(value("sk-3"));
-    let opened = operator.incidents().open(&key(), request).await.unwrap();
-    let id = opened.incident.id.to_string();
+    let opened = Opened::from(operator.incidents().open(&key(), request).await.unwrap());
+    let id = opened.opened.incident.id.to_string();
     same(opened);
     same(operator.incidents().note(&id, "the log is gone").await.unwrap());
-    same(operator.incidents().report(&id, None).await.unwrap());
+    same(
+        operator
+            .incidents()
+            .report(&id, None, &ReviewHabits::default())
+            .await
+            .unwrap(),
+    );
     same(operator.incidents().list(IncidentsShown::All).await.unwrap());
     let closed = operator.incidents();
     same(

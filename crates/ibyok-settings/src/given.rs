@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use ibyok_core::{Error, Result, reviews::Thresholds};
+use ibyok_core::{Error, Result};
+use ibyok_operations::reviews::Thresholds;
 use serde::Deserialize;
 
 /// The largest file of settings that is read, in bytes.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ibyok_core::{Error, Result, audit::SinkDurability, jiff::SignedDuration, reviews::Thresholds};
+use ibyok_core::{Error, Result, audit::SinkDurability, jiff::SignedDuration};
+use ibyok_operations::reviews::Thresholds;
 use ipnet::IpNet;
 
 use crate::given::Given;

@@ -11,9 +11,9 @@ use ibyok_core::{
     audit::{SinkDurability, StdoutSink},
     errors::Part,
     modes::Guardrails,
-    reviews::{GeoIp, Thresholds},
     status::vault_in,
 };
+use ibyok_operations::reviews::{GeoIp, ReviewHabits};
 use ipnet::IpNet;
 
 use crate::directory;
@@ -65,10 +65,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// The modes that this node serves in a class of environments. They win over the vault's settings.
     pub guardrails: Guardrails,
-    /// From where on a review of the log finds something worth a look.
-    pub review: Thresholds,
-    /// The database in which reviews of the log look up countries; without it they show none.
-    pub geoip: Option<GeoIp>,
+    /// The way in which this program reviews the log.
+    pub review: ReviewHabits,
     /// Take a passphrase for a new vault that is easy to guess; `false` unless set.
     pub weak_passphrase: bool,
     /// The vault is opened for one command, which the audit log then says; `false` unless set.
@@ -115,8 +113,9 @@ impl Settings {
             key_cache_ttl: period("key_cache_ttl", all.key_cache_ttl.as_deref().unwrap_or("5m"))?,
             trusted_proxies: networks(all.trusted_proxies.as_deref())?,
             guardrails: guardrails::resolve(&all)?,
-            review: thresholds(all.review)?,
-            geoip: all.geoip.map(GeoIp::at).transpose()?,
+            review: ReviewHabits::default()
+                .thresholds(thresholds(all.review)?)
+                .geoip(all.geoip.map(GeoIp::at).transpose()?),
             weak_passphrase: false,
             one_command: false,
             store: all.store.filter(|store| store != "file"),
@@ -255,13 +254,8 @@ impl Settings {
             .audit(sink)
             .key_cache_ttl(self.key_cache_ttl)
             .guardrails(self.guardrails)
-            .review_thresholds(self.review.clone())
             .opened_by(actor)
             .for_one_command(self.one_command);
-        let builder = match &self.geoip {
-            Some(geoip) => builder.geoip(geoip.clone()),
-            None => builder,
-        };
         if self.audit_to_stdout {
             builder.also_audit(StdoutSink::new())
         } else {

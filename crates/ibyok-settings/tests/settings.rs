@@ -141,7 +141,10 @@ fn thresholds_of_the_review_are_in_the_file_and_what_makes_no_sense_is_named() {
         resolve(home.path(), &Given::default(), &[])
     };
     let review = with("burst_lines = 500\ntime_zone = \"Europe/Berlin\"").unwrap().review;
-    assert_eq!((review.burst_lines, review.dormant_days), (500, 21));
+    assert_eq!(
+        (review.thresholds.burst_lines, review.thresholds.dormant_days),
+        (500, 21)
+    );
     for (bad, named) in [
         ("brust_lines = 1", "brust_lines"),
         ("burst_factor = 0", "burst_factor"),

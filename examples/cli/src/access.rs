@@ -97,7 +97,7 @@ async fn open_here(globals: &Globals, environment: &Environment, io: &mut Io) ->
     }
     let here = local(globals, environment, who, false).await?;
     if let Some(behind) = here.vault().store_behind() {
-        io.warn(&format!("warning: {behind}"));
+        io.warn(&format!("warning: {}", crate::remedy::of_behind(&behind)));
     }
     Ok(here)
 }
@@ -112,10 +112,11 @@ async fn local(globals: &Globals, environment: &Environment, who: Who, rebuild: 
         false => settings.open(&operator_name(), ask).await?,
     };
     let namespace: Namespace = settings.namespace.clone();
-    Ok(match who {
+    let here = match who {
         Who::Operator(name) => Here::operator(vault, name, namespace)?,
         Who::Token(token, why) => Here::holder(vault, &token, why, namespace).await?,
-    })
+    };
+    Ok(here.with_review_habits(settings.review))
 }
 
 /// Returns the JSON document that `--json` prints for a thing.

@@ -33,6 +33,12 @@ fn command(remedy: &Remedy) -> Option<&'static str> {
             "`ibyok rotate status` shows the versions; a retired version cannot become current again"
         }
         Remedy::RemoveKey => "remove the key with `ibyok keys remove REF`",
+        Remedy::RemoveUnknownFormat => {
+            "use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, remove the key with `ibyok keys remove --damaged ID --force`"
+        }
+        Remedy::RemoveUnreadable => {
+            "check the disk and the system's log, or restore the store from a backup; remove the key anyway with `ibyok keys remove --damaged ID --force`"
+        }
         Remedy::RevokeToken => "revoke the token with `ibyok tokens revoke ID`",
         Remedy::EmptyEnvironment => {
             "remove its keys with `ibyok keys remove REF`, and revoke its tokens with `ibyok tokens revoke`"
@@ -64,6 +70,35 @@ fn command(remedy: &Remedy) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// Returns a warning about the vault with the command that answers it. A warning without such a command stays as it is.
+pub(crate) fn of_warning(warning: &str, about: &About<'_>) -> String {
+    if about.findings.iter().any(|finding| finding == warning) {
+        return format!("{warning}; `ibyok audit floors rebuild` acknowledges it");
+    }
+    if about.no_history_before.is_some_and(|since| warning.contains(since)) {
+        return format!("{warning} with `ibyok audit floors import`");
+    }
+    if about.behind == Some(warning) {
+        return of_behind(warning);
+    }
+    warning.to_owned()
+}
+
+/// Returns the sentence about a store that is behind the log with the command that accepts its copy.
+pub(crate) fn of_behind(behind: &str) -> String {
+    format!("{behind} with `ibyok audit floors rebuild --accept-rollback`")
+}
+
+/// The facts about a vault by which a warning is recognised.
+pub(crate) struct About<'f> {
+    /// The findings about the floors.
+    pub(crate) findings: &'f [String],
+    /// The time at which the node began without a history.
+    pub(crate) no_history_before: Option<&'f str>,
+    /// The distance by which the store is behind the log.
+    pub(crate) behind: Option<&'f str>,
 }
 
 /// Returns the action that helps, and the command that gives up a record of this sort.

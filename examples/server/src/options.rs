@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ibyok_core::EnvironmentName;
+use ibyok_operations::reviews::ReviewHabits;
 use ipnet::IpNet;
 
 /// Options for requests: for [`router`](crate::router()).
@@ -13,6 +14,8 @@ pub struct Options {
     pub environment: Option<EnvironmentName>,
     /// The peers whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// The way in which the server reviews the audit log.
+    pub review: ReviewHabits,
     /// The largest body that is read where a value is written, in bytes; 1 MiB.
     pub body_limit: usize,
     /// The largest body that is read elsewhere, in bytes; 16 KiB.
@@ -33,6 +36,7 @@ impl Default for Options {
         Options {
             environment: None,
             trusted_proxies: Vec::new(),
+            review: ReviewHabits::default(),
             body_limit: 1 << 20,
             small_body_limit: 16 << 10,
             body_budget: 64 << 20,

@@ -3,9 +3,11 @@
 
 use ibyok_core::{
     Code,
-    incidents::IncidentRequest,
+    incidents::{IncidentRequest, ReaderSource},
     jiff::{SignedDuration, Timestamp},
 };
+use ibyok_operations::incidents::IncidentReportExt as _;
+use ibyok_operations::reviews::ReviewHabits;
 
 use super::{Given, PROMISED, TOLD, soon, taken_away, two_nodes};
 use crate::shared::Shared;
@@ -96,17 +98,21 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
         let report = node
             .operator()
             .incidents()
-            .report("prod/leaked", None)
+            .report("prod/leaked", None, &ReviewHabits::default())
             .await
             .expect("a report");
-        assert_eq!((report.incident.id, report.incident.frozen), (info.id, true));
-        for (id, source) in [(own, "log"), (other, "usage")] {
-            let reader = report.readers.iter().find(|reader| reader.id == id.to_string());
-            let reader = reader.unwrap_or_else(|| panic!("{} is not named: {:?}", id, report.readers));
+        assert_eq!(
+            (report.facts.incident.id, report.facts.incident.frozen),
+            (info.id, true)
+        );
+        for (id, source) in [(own, ReaderSource::Log), (other, ReaderSource::Usage)] {
+            let reader = report.facts.readers.iter().find(|reader| reader.id == id.to_string());
+            let reader = reader.unwrap_or_else(|| panic!("{} is not named: {:?}", id, report.facts.readers));
             assert!(reader.source == source && reader.count > 0, "{reader:?}");
         }
         assert!(
             report
+                .facts
                 .readers
                 .iter()
                 .all(|reader| reader.name.as_deref() != Some("bystander"))
@@ -190,8 +196,8 @@ async fn a_server_that_died_before_it_told_who_read_is_named(shared: Shared) {
     );
     let report = operator
         .incidents()
-        .report("prod/leaked", None)
+        .report("prod/leaked", None, &ReviewHabits::default())
         .await
         .expect("a report");
-    assert_eq!(report.unseen, opened.unseen);
+    assert_eq!(report.facts.unseen, opened.unseen);
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ibyok_core::{
     Code,
-    reviews::{Detector, Finding, ReviewRequest},
     usage::{UsageBy, UsageRequest},
 };
+use ibyok_operations::reviews::{Detector, Finding, ReviewExt as _, ReviewRequest};
 
 use super::{PROMISED, TOLD, soon, two_nodes};
 use crate::shared::Shared;

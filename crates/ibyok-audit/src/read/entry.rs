@@ -12,6 +12,30 @@ use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
 use crate::statement::Statement;
 
+/// The place and the time of a line, for a reader that may not see its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinePlace<'l> {
+    /// The log.
+    pub log: &'l str,
+    /// The line's number in it.
+    pub seq: u64,
+    /// The time of the line.
+    pub time: Timestamp,
+}
+
+impl<'l> LinePlace<'l> {
+    /// Returns the place of a line.
+    #[must_use]
+    pub fn of(line: &'l Line) -> Self {
+        LinePlace {
+            log: &line.entry.log,
+            seq: line.entry.seq,
+            time: line.entry.time,
+        }
+    }
+}
+
 /// A line of the log: its text and its content.
 #[derive(Debug, Clone)]
 pub struct Line {

@@ -25,7 +25,7 @@ use crate::key::VerifyingKey;
 use crate::statement::{Statement, StoreMark};
 
 pub use changes::ChangesRead;
-pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
+pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line, LinePlace};
 pub use filter::Filter;
 pub use follow::Follow;
 pub use left_out::{LeftOut, LeftOutReason};

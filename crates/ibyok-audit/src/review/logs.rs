@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::finding::{Detector, Severity, Shown, Subject};
 use super::findings::{Findings, Hit};
-use crate::read::Entry;
+use crate::read::{Entry, LinePlace};
 
 /// Up to where a log was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,31 +30,31 @@ pub struct LogRead {
 pub(super) struct Logs(BTreeMap<Arc<str>, LogRead>);
 
 impl Logs {
-    /// Takes in a line, and gives its place.
-    pub(super) fn take(&mut self, entry: &Entry, reviewed: bool, found: &mut Findings) -> Shown {
-        let known = self.0.get_key_value(entry.log.as_str()).map(|(log, _)| Arc::clone(log));
-        let log = known.unwrap_or_else(|| Arc::from(entry.log.as_str()));
+    /// Takes in the place of a line, and returns it for findings.
+    pub(super) fn take(&mut self, place: &LinePlace<'_>, reviewed: bool, found: &mut Findings) -> Shown {
+        let known = self.0.get_key_value(place.log).map(|(log, _)| Arc::clone(log));
+        let log = known.unwrap_or_else(|| Arc::from(place.log));
         let line = Shown {
             log: Arc::clone(&log),
-            seq: entry.seq,
-            time: entry.time,
+            seq: place.seq,
+            time: place.time,
         };
         let read = self.0.entry(Arc::clone(&log)).or_insert_with(|| LogRead {
             log,
-            from: entry.seq,
-            until: entry.seq.saturating_sub(1),
-            last: entry.time,
+            from: place.seq,
+            until: place.seq.saturating_sub(1),
+            last: place.time,
             lines: 0,
         });
         let expected = read.until.saturating_add(1);
-        if entry.seq != expected {
+        if place.seq != expected {
             let text = format!(
                 "line {expected} is missing: line {} is in its place; `ibyok audit verify` shows more",
-                entry.seq
+                place.seq
             );
             found.hit(gap(&line, Severity::High, text));
         }
-        (read.until, read.last) = (entry.seq.max(read.until), entry.time);
+        (read.until, read.last) = (place.seq.max(read.until), place.time);
         read.lines += u64::from(reviewed);
         line
     }

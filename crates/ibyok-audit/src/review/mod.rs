@@ -35,7 +35,7 @@ use self::thresholds::Checked;
 use self::tokens::Tokens;
 use self::versions::Versions;
 use crate::error::Error;
-use crate::read::{Entry, LeftOut, LeftOutReason, Line};
+use crate::read::{Entry, LeftOut, LeftOutReason, Line, LinePlace};
 
 pub use country::{Countries, Country};
 pub use finding::{Acknowledged, Detector, Finding, FindingId, Severity, Shown, Subject};
@@ -137,10 +137,10 @@ impl Reviewer {
     pub fn take(&mut self, line: &Line) {
         let entry = line.entry();
         if entry.time >= self.until {
-            return self.pass_over(line);
+            return self.pass_over(&LinePlace::of(line));
         }
         let reviewed = entry.time >= self.since;
-        let place = self.logs.take(entry, reviewed, &mut self.found);
+        let place = self.logs.take(&LinePlace::of(line), reviewed, &mut self.found);
         *(if reviewed { &mut self.lines } else { &mut self.history }) += 1;
         let at = self.local(entry.time);
         let country = (entry.principal.kind == "token")
@@ -162,8 +162,8 @@ impl Reviewer {
     }
 
     /// Passes over a line that the caller may not see. Only its presence counts.
-    pub fn pass_over(&mut self, line: &Line) {
-        self.logs.take(line.entry(), false, &mut self.found);
+    pub fn pass_over(&mut self, place: &LinePlace<'_>) {
+        self.logs.take(place, false, &mut self.found);
     }
 
     /// Takes in that a line could not be read.

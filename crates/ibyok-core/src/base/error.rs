@@ -425,7 +425,8 @@ impl Error {
         self
     }
 
-    pub(crate) fn unavailable(part: Part, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// Returns the error for a part that does not answer, such as one that an embedder wrote.
+    pub fn unavailable(part: Part, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::Unavailable {
             part,
             source: source.into(),
@@ -550,10 +551,11 @@ fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
     )
 }
 
-/// Input in backticks, cut to a length that a person reads, with control characters made visible.
+/// Quotes input for a message: in backticks, cut to a length that a person reads, with control characters made visible.
 ///
-/// Quotes a text for a message. An access token or a provider's key in the wrong place is not shown.
-pub(crate) fn quoted(text: &str) -> String {
+/// The quotation does not show an access token or a provider's key that somebody gave in the wrong place.
+#[must_use]
+pub fn quoted(text: &str) -> String {
     if looks_like_a_token(text) {
         return "`ibyok_…`".to_owned();
     }

@@ -61,6 +61,10 @@ pub enum Remedy {
     PromoteAnother,
     /// Remove the key as an intact one.
     RemoveKey,
+    /// Use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, remove the key by force.
+    RemoveUnknownFormat,
+    /// Check the disk and the system's log, or restore the store from a backup; remove the key by force if neither helps.
+    RemoveUnreadable,
     /// Revoke the token as an intact one.
     RevokeToken,
     /// Remove the keys of the environment, and revoke its tokens.
@@ -132,6 +136,12 @@ impl Remedy {
             Remedy::StageVersion => "stage a version",
             Remedy::PromoteAnother => "read the status of the rotation; a retired version cannot become current again",
             Remedy::RemoveKey => "remove the key as an intact one",
+            Remedy::RemoveUnknownFormat => {
+                "use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, remove the key by force"
+            }
+            Remedy::RemoveUnreadable => {
+                "check the disk and the system's log, or restore the store from a backup; remove the key by force if neither helps"
+            }
             Remedy::RevokeToken => "revoke the token as an intact one",
             Remedy::EmptyEnvironment => "remove the keys of the environment, and revoke its tokens",
             Remedy::EmptyNamespace => {

@@ -41,15 +41,11 @@ impl Floors {
 impl FloorsStatus {
     /// The warnings that follow from the state.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self
-            .findings
-            .iter()
-            .map(|finding| format!("{finding}; `ibyok audit floors rebuild` acknowledges it"))
-            .collect();
+        let mut warnings = self.findings.clone();
         if let Some(since) = &self.no_history_before {
             warnings.push(format!(
                 "this node began without a history at {since}: it cannot notice an older record that was put back before the node \
-                read the newer record; `ibyok audit floors import` imports the floors of another node"
+                read the newer record; import the floors of another node"
             ));
         }
         warnings.extend(

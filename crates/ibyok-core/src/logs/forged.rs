@@ -3,17 +3,18 @@
 
 use std::path::PathBuf;
 
+use ibyok_audit::review::{Reviewer, Thresholds};
 use ibyok_audit::{
     Action, Event, FileSink, Filter, LeftOutReason, Log, Outcome, Phase, Principal as Who, PrincipalKind, SigningKey,
 };
 use ibyok_policy::TokenId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::Code;
 use crate::forging::{Scene, scene};
 use crate::model::kind;
 use crate::model::name::from_base62;
 use crate::realm::log_keys::line_key;
-use crate::{Code, reviews::ReviewRequest};
 
 /// The id of an innocent token of an environment.
 fn token_of(realm: &crate::realm::Realm) -> String {
@@ -92,6 +93,17 @@ async fn forge(scene: &Scene, kept_in_store: bool) -> String {
     id
 }
 
+/// An examiner of the lines since then.
+fn reviewer(since: Timestamp) -> Reviewer {
+    Reviewer::new(since, Timestamp::now(), &Thresholds::default()).unwrap()
+}
+
+fn week_ago() -> Timestamp {
+    Timestamp::now()
+        .checked_sub(SignedDuration::from_hours(7 * 24))
+        .unwrap()
+}
+
 fn place_of(scene: &Scene) -> PathBuf {
     scene.vault.inner.recorder.log.status().place
 }
@@ -134,10 +146,10 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
             .unwrap();
         let report = operator
             .incidents()
-            .report(&opened.incident.id.to_string(), None)
+            .facts(&opened.incident.id.to_string(), None, reviewer)
             .await
             .unwrap();
-        let report = serde_json::to_string(&report).unwrap();
+        let report = serde_json::to_string(&report.0).unwrap() + &format!("{:?}", report.1.unwrap());
         assert!(
             report.contains(&prod) && !report.contains(&token_of(&scene.prod)),
             "{report}"
@@ -146,8 +158,8 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
             report.contains("one environment vouch"),
             "and the report says so: {report}"
         );
-        let reviewed = operator.reviews().run(&ReviewRequest::default()).await.unwrap();
-        let reviewed = serde_json::to_string(&reviewed).unwrap();
+        let reviewed = operator.audit().examine(reviewer(week_ago())).await.unwrap();
+        let reviewed = serde_json::to_string(&reviewed.found).unwrap();
         assert!(
             !reviewed.contains(&token_of(&scene.prod)) && !reviewed.contains("should stand"),
             "{reviewed}"
@@ -240,7 +252,7 @@ async fn a_log_whose_environment_is_damaged_is_counted_and_the_others_are_read()
     assert_eq!(left_out.len(), 1, "{left_out:?}");
     assert_eq!(left_out[0].why, LeftOutReason::NoKey);
     assert!(left_out[0].lines > about_prod(&scene).len() as u64, "{left_out:?}");
-    whole.review(&ReviewRequest::default()).await.unwrap();
+    whole.audit().examine(reviewer(week_ago())).await.unwrap();
     let mut last = Filter::default();
     last.limit = Some(3);
     assert_eq!(whole.lines(&last).await.unwrap().left_out().len(), 1);

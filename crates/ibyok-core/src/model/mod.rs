@@ -17,6 +17,7 @@ pub(crate) mod limit;
 pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod provider;
+pub(crate) mod record_kind;
 pub(crate) mod review;
 pub(crate) mod scoped;
 pub(crate) mod settings;

@@ -1,6 +1,6 @@
 //! The record of reviews: which findings were acknowledged, and up to where the log was reviewed.
 
-use ibyok_audit::review::FindingId;
+use ibyok_audit::review::{Acknowledged, FindingId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -60,12 +60,34 @@ pub struct ReviewDone {
 /// A log, and the line up to which it was reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "an examiner names both parts")]
 pub struct ReviewedLog {
     /// The log.
     pub log: String,
     /// The number of the last line.
     pub seq: u64,
+}
+
+/// The follow-ups of the reviews of a namespace: the findings that people acknowledged, and the reviews that they recorded.
+#[derive(Clone, Debug, Default)]
+pub struct FollowUps(pub(crate) ReviewRecord);
+
+impl FollowUps {
+    /// Returns the acknowledgement of a finding.
+    #[must_use]
+    pub fn of(&self, finding: &FindingId) -> Option<Acknowledged> {
+        self.0.ack(finding).map(|ack| Acknowledged {
+            at: ack.at,
+            by: ack.by.clone(),
+            reason: ack.reason.clone(),
+        })
+    }
+
+    /// Returns the last recorded review.
+    #[must_use]
+    pub fn last_done(&self) -> Option<&ReviewDone> {
+        self.0.done.last()
+    }
 }
 
 impl ReviewRecord {

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ibyok_audit::review::Thresholds;
 use ibyok_audit::{
     Action, AuditHome, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark,
 };
@@ -21,7 +20,6 @@ use crate::floor::stated::Stated;
 use crate::floor::{FloorKey, Floors, Found, Setup};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::check_actor;
-use crate::geoip::GeoIp;
 use crate::logs::kept::Checkpoints;
 use crate::logs::own_end::Own;
 use crate::model::guardrails::Guardrails;
@@ -39,10 +37,9 @@ use crate::records::damaged_again::look_at_damaged_again;
 use crate::records::lease::{BEFORE_THE_FIRST, DEADLINE, Lease};
 use crate::records::realms::Realms;
 use crate::records::verifier::PRESENTED;
-use crate::review::Habits;
 use crate::uses::keep_counts;
 use crate::vault::{Inner, Vault};
-use crate::verbs::status::survives;
+use crate::verbs::status::Survives;
 
 /// The number of bytes of records that are kept in memory by default.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -66,8 +63,6 @@ struct Options {
     cache_bytes: u64,
     key_cache_ttl: Duration,
     guardrails: Guardrails,
-    review: Thresholds,
-    geoip: Option<GeoIp>,
     home: Namespace,
     actor: String,
     id: Option<VaultId>,
@@ -99,8 +94,6 @@ impl VaultBuilder<(), (), ()> {
             cache_bytes: CACHE_BYTES,
             key_cache_ttl: KEY_CACHE_TTL,
             guardrails: Guardrails::default(),
-            review: Thresholds::default(),
-            geoip: None,
             home: Namespace::default(),
             actor: "ibyok".to_owned(),
             id: None,
@@ -208,19 +201,6 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     /// given.
     pub fn guardrails(mut self, guardrails: Guardrails) -> Self {
         self.options.guardrails = guardrails;
-        self
-    }
-
-    /// Sets the thresholds from which a review of the log reports a finding.
-    pub fn review_thresholds(mut self, thresholds: Thresholds) -> Self {
-        self.options.review = thresholds;
-        self
-    }
-
-    /// Sets the database from which reviews of the log take countries; without it they show none.
-    #[cfg(feature = "geoip")]
-    pub fn geoip(mut self, geoip: GeoIp) -> Self {
-        self.options.geoip = Some(geoip);
         self
     }
 
@@ -456,12 +436,8 @@ impl OpenBuilder {
             key_cache_ttl: options.key_cache_ttl,
             damaged_records: Mutex::default(),
         });
-        let habits = Habits {
-            thresholds: options.review,
-            geoip: options.geoip,
-        };
         let log = (log, place.next_seq().saturating_sub(1), options.actor.as_str());
-        let inner = Arc::new(Inner::compose(records, log, options.guardrails, habits));
+        let inner = Arc::new(Inner::compose(records, log, options.guardrails));
         inner.records.hold_lease().await?;
         inner.records.check_life(&inner.records.home).await?;
         if created.is_some() {
@@ -540,7 +516,11 @@ impl Inner {
         attempt.facts.principal = Some(Who::new(PrincipalKind::Operator).id(actor).into_owned());
         let health = self.records.store.check().await?;
         // The store's promise is on the log of every session that relied on it.
-        let mut store = format!("store {}, survives {}", health.backend, survives(health.durability));
+        let mut store = format!(
+            "store {}, survives {}",
+            health.backend,
+            Survives::from(health.durability)
+        );
         if one_command {
             store.push_str(crate::verbs::audit::FOR_ONE_COMMAND);
         }

@@ -15,7 +15,7 @@ impl fmt::Display for Behind {
         write!(
             f,
             "the store is at change {now}, and the audit log has seen change {known}: somebody put back an older copy of the store, or the store \
-            lost writes; restore a newer copy, or accept this one with `ibyok audit floors rebuild --accept-rollback`"
+            lost writes; restore a newer copy, or accept this one"
         )
     }
 }

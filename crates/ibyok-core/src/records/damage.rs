@@ -13,6 +13,7 @@ use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::EnvironmentName;
+use crate::model::record_kind::RecordKind;
 use crate::realm::{Realm, RealmName};
 use crate::records::Records;
 use crate::records::record::Record;
@@ -33,8 +34,8 @@ impl Affected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DamagedRecord {
-    /// `key`, `token`, `incident`, `environment`, …
-    pub kind: &'static str,
+    /// The kind of record.
+    pub kind: RecordKind,
     /// The public id of a key, token or incident; of another record its id in the store.
     pub id: String,
     /// Its id in the store, which lines of the audit log name as `record`.
@@ -68,10 +69,10 @@ impl DamagedRecord {
     /// Describes a record that people know by no name.
     pub(crate) fn unnamed(id: &RecordId, damaged: Damage) -> Self {
         let kind = match id.collection().kind().as_u8() {
-            kind::TAG | kind::REALM => "environment",
-            kind::LOG_KEY => "log_key",
-            kind::CHECKPOINT => "checkpoint",
-            _ => "record",
+            kind::TAG | kind::REALM => RecordKind::Environment,
+            kind::LOG_KEY => RecordKind::LogKey,
+            kind::CHECKPOINT => RecordKind::Checkpoint,
+            _ => RecordKind::Other,
         };
         DamagedRecord {
             kind,
@@ -93,10 +94,17 @@ impl DamagedRecord {
     /// The sort of the record, which decides the way out.
     pub(crate) fn affected(&self) -> Affected {
         match self.kind {
-            "key" => Affected::Key,
-            "token" => Affected::Token,
-            "environment" => Affected::Environment,
-            _ => Affected::Other,
+            RecordKind::Key => Affected::Key,
+            RecordKind::Token => Affected::Token,
+            RecordKind::Environment => Affected::Environment,
+            RecordKind::Settings
+            | RecordKind::Incident
+            | RecordKind::Reviews
+            | RecordKind::Attestations
+            | RecordKind::LeakedValue
+            | RecordKind::LogKey
+            | RecordKind::Checkpoint
+            | RecordKind::Other => Affected::Other,
         }
     }
 }

@@ -26,6 +26,19 @@ pub struct Page<T> {
     pub incomplete: bool,
 }
 
+impl<T> Page<T> {
+    /// Makes a page that is the whole list, for a list that is put together from others.
+    #[must_use]
+    pub fn whole(items: Vec<T>, damaged: Vec<DamagedRecord>, incomplete: bool) -> Self {
+        Page {
+            items,
+            next: None,
+            damaged,
+            incomplete,
+        }
+    }
+}
+
 impl<T> Deref for Page<T> {
     type Target = [T];
 

@@ -18,6 +18,7 @@ use crate::model::key::KeyRecord;
 use crate::model::kind;
 use crate::model::leaked::LeakedRecord;
 use crate::model::name::KeyId;
+use crate::model::record_kind::RecordKind;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
@@ -39,8 +40,8 @@ pub(crate) fn leaps(rev: u64, floor: Option<u64>) -> bool {
 pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     const KIND: u8;
     const WORD: &'static str;
-    /// The kind in one word, as lists of damaged records name it.
-    const NAME: &'static str;
+    /// The kind, as lists of damaged records name it.
+    const NAME: RecordKind;
     /// The id that people know such a record by.
     fn public_id(realm: &Realm, id: &RecordId) -> String;
     fn rev(&self) -> u64;
@@ -55,11 +56,11 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
 /// The properties of each kind of record: its type, its kind, its names, its place in the cache, and the default for
 /// a missing one.
 macro_rules! records {
-    ($($record:ident, $kind:ident, $word:literal, $name:literal, $public:expr, $entry:ident, $absent:expr;)*) => {$(
+    ($($record:ident, $kind:ident, $word:literal, $name:ident, $public:expr, $entry:ident, $absent:expr;)*) => {$(
         impl Record for $record {
             const KIND: u8 = kind::$kind;
             const WORD: &'static str = $word;
-            const NAME: &'static str = $name;
+            const NAME: RecordKind = RecordKind::$name;
 
             fn public_id(realm: &Realm, id: &RecordId) -> String {
                 ($public)(realm, id)
@@ -92,13 +93,13 @@ macro_rules! records {
 }
 
 records! {
-    KeyRecord, KEY, "key record", "key", key_id, Key, None;
-    TokenRecord, TOKEN, "token record", "token", token_id_or_own, Token, None;
-    SettingsRecord, SETTINGS, "record of settings", "settings", own_id, Settings, Some(SettingsRecord::default());
-    IncidentRecord, INCIDENT, "record of an incident", "incident", incident_id, Incident, None;
-    ReviewRecord, REVIEW, "record of reviews", "reviews", own_id, Review, None;
-    AttestationRecord, ATTESTATION, "record of attestations", "attestations", own_id, Attestation, None;
-    LeakedRecord, LEAKED, "record of a leaked value", "leaked value", own_id, Leaked, None;
+    KeyRecord, KEY, "key record", Key, key_id, Key, None;
+    TokenRecord, TOKEN, "token record", Token, token_id_or_own, Token, None;
+    SettingsRecord, SETTINGS, "record of settings", Settings, own_id, Settings, Some(SettingsRecord::default());
+    IncidentRecord, INCIDENT, "record of an incident", Incident, incident_id, Incident, None;
+    ReviewRecord, REVIEW, "record of reviews", Reviews, own_id, Review, None;
+    AttestationRecord, ATTESTATION, "record of attestations", Attestations, own_id, Attestation, None;
+    LeakedRecord, LEAKED, "record of a leaked value", LeakedValue, own_id, Leaked, None;
 }
 
 fn key_id(_: &Realm, id: &RecordId) -> String {

@@ -64,12 +64,6 @@ pub struct IncidentVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
-/// The verbs on reviews of the audit log: see [`Session::reviews`].
-#[derive(Clone, Copy, Debug)]
-pub struct ReviewVerbs<'s> {
-    pub(crate) session: &'s Session,
-}
-
 /// The verbs on known values: see [`KnownValueVerbs::collect`](crate::known_values::KnownValueVerbs::collect).
 #[derive(Clone, Copy, Debug)]
 pub struct KnownValueVerbs<'s> {
@@ -82,6 +76,14 @@ pub struct AttestationVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
+impl<'s> RotationVerbs<'s> {
+    /// Returns the session, for verbs that other crates put together from those of several handles.
+    #[must_use]
+    pub fn session(self) -> &'s Session {
+        self.session
+    }
+}
+
 impl Session {
     /// Sets, shows, lists, changes and removes keys.
     #[must_use]
@@ -89,7 +91,7 @@ impl Session {
         KeyVerbs { session: self }
     }
 
-    /// Issues, lists, rotates, revokes and reviews access tokens.
+    /// Issues, lists, rotates and revokes access tokens.
     #[must_use]
     pub fn tokens(&self) -> TokenVerbs<'_> {
         TokenVerbs { session: self }
@@ -113,7 +115,7 @@ impl Session {
         EnvironmentVerbs { session: self }
     }
 
-    /// Reads, follows, verifies and proves lines of the audit log.
+    /// Reads, follows, examines, verifies and proves lines of the audit log.
     #[must_use]
     pub fn audit(&self) -> AuditVerbs<'_> {
         AuditVerbs { session: self }
@@ -137,16 +139,10 @@ impl Session {
         RotationVerbs { session: self }
     }
 
-    /// Opens, closes and reports incidents.
+    /// Opens, lists and closes incidents, and collects the facts about one.
     #[must_use]
     pub fn incidents(&self) -> IncidentVerbs<'_> {
         IncidentVerbs { session: self }
-    }
-
-    /// Reviews the audit log, and records the reviews.
-    #[must_use]
-    pub fn reviews(&self) -> ReviewVerbs<'_> {
-        ReviewVerbs { session: self }
     }
 
     /// Collects the values that the vault knows, for finding them in texts.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::changes::{Changes, Turns};
+use crate::examine::Examinations;
 use crate::gate::Gate;
 use crate::gate::meter::Meter;
 use crate::incident::Incidents;
@@ -27,7 +28,6 @@ use crate::recorder::refusals::Refusals;
 use crate::recorder::token_refusals::TokenRefusals;
 use crate::records::Records;
 use crate::retrieve::Retriever;
-use crate::review::{Habits, Reviews};
 use crate::uses::{Counting, Usage};
 use ibyok_audit::Log;
 use std::sync::Mutex;
@@ -55,7 +55,7 @@ pub(crate) struct Inner {
     pub(crate) counting: Arc<Counting>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) incidents: Incidents,
-    pub(crate) reviews: Reviews,
+    pub(crate) examinations: Examinations,
 }
 
 impl Inner {
@@ -64,7 +64,6 @@ impl Inner {
         records: Arc<Records>,
         (log, lines, actor): (Log, u64, &str),
         guardrails: Guardrails,
-        habits: Habits,
     ) -> Self {
         let counting = Arc::new(Counting::default());
         let meter: Arc<dyn Meter> = Arc::clone(&counting) as _;
@@ -123,11 +122,10 @@ impl Inner {
             gate: Arc::clone(&gate),
             changes: Arc::clone(&changes),
         };
-        let reviews = Reviews {
+        let examinations = Examinations {
             records: Arc::clone(&records),
             recorder: Arc::clone(&recorder),
             logs: Arc::clone(&logs),
-            habits,
             turn: tokio::sync::Mutex::default(),
         };
         Inner {
@@ -143,7 +141,7 @@ impl Inner {
             counting,
             usage: Arc::new(usage),
             incidents,
-            reviews,
+            examinations,
         }
     }
 }

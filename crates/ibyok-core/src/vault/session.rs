@@ -144,6 +144,12 @@ impl Session {
         self
     }
 
+    /// Returns the present time of the vault's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.records.now()
+    }
+
     /// Returns the identity of this session. Not recorded, unless it is refused.
     ///
     /// # Errors

@@ -48,6 +48,23 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
+    /// Returns true if the session may use a scope for something. It permits nothing: the verb itself decides again.
+    ///
+    /// A verb that consists of several others leaves out those that the session may not ask for. So a denial is not on the audit
+    /// log. The request counts against the token's limits as one of `action`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Limited`], [`Error::Unavailable`].
+    pub async fn may_use(&self, action: Action, scope: Scope) -> Result<bool> {
+        let mut attempt = self.attempt(action);
+        let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+        match self.inner.gate.may_use_somewhere(&attempt, &principal, scope).await {
+            Ok(()) => Ok(true),
+            Err(Error::Denied { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn try_admit(
         &self,
         attempt: &mut Attempt<'_>,

@@ -37,14 +37,9 @@ impl MayBeWhole {
             }
             (MayBeWhole::Refuse, Damage::UnknownFormat) => (
                 "its record has an unknown format, and a newer program may have written it",
-                "use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, remove \
-                the key with `ibyok keys remove --damaged ID --force`",
+                Remedy::RemoveUnknownFormat,
             ),
-            (MayBeWhole::Refuse, Damage::Unreadable) => (
-                "the store cannot read its record",
-                "check the disk and the system's log, or restore the store from a backup; remove the key anyway with \
-                `ibyok keys remove --damaged ID --force`",
-            ),
+            (MayBeWhole::Refuse, Damage::Unreadable) => ("the store cannot read its record", Remedy::RemoveUnreadable),
         };
         Err(Error::invalid(format!("key `{id}` may be intact: {why}"), hint))
     }

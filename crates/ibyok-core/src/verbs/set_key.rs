@@ -263,7 +263,7 @@ fn about_variable(record: &KeyRecord) -> Vec<String> {
     warnings.extend(reaches_browsers_warning(variable));
     if !VariableKind::of(variable).may_be_handed_out(record.variable_named) {
         warnings.push(format!(
-            "`run --env` and `export` skip `{variable}` until an operator sets it with `ibyok keys edit --var`"
+            "programs that get all variables of an environment do not get `{variable}` until an operator sets the variable of the key"
         ));
     }
     warnings

@@ -10,6 +10,7 @@ use ibyok_storage::Durability;
 use serde::Serialize;
 
 use crate::base::error::Result;
+use crate::base::words::words;
 use crate::floor::FloorsStatus;
 use crate::model::guardrails::Guardrails;
 use crate::realm::vault_record::FORMAT;
@@ -37,8 +38,8 @@ pub struct Status {
     pub audit: AuditStatus,
     /// The environments, and which KEK wraps the key of each.
     pub environments: BTreeMap<String, String>,
-    /// `cryptographic` if every environment has its own KEK, else `policy only`.
-    pub separation: &'static str,
+    /// The separation of the environments.
+    pub separation: Separation,
     /// The modes that this node enforces in each class of environments, over the vault's settings.
     pub guardrails: Guardrails,
     /// The records of the store that are damaged.
@@ -49,14 +50,48 @@ pub struct Status {
     pub warnings: Vec<String>,
 }
 
+words! {
+    /// The separation of a vault's environments.
+    pub enum Separation {
+        /// Every environment has its own KEK.
+        Cryptographic = "cryptographic",
+        /// Environments share a KEK, so only the policy separates them.
+        PolicyOnly = "policy only",
+    }
+}
+
+words! {
+    /// The failure that a write to the store survives once it returned.
+    pub enum Survives {
+        /// A loss of power.
+        PowerLoss = "power loss",
+        /// The end of the process.
+        ProcessExit = "process exit",
+        /// None: the store is in memory.
+        Nothing = "nothing",
+    }
+}
+
+words! {
+    /// The durability of a line of the audit log once it is acknowledged.
+    pub enum LineDurability {
+        /// The line survives a loss of power.
+        Synced = "synced",
+        /// The line survives the end of the process.
+        Written = "written",
+        /// The sink promises nothing.
+        None = "none",
+    }
+}
+
 /// The health of the store.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct StoreStatus {
     /// The kind of store.
     pub backend: String,
-    /// The failure that a write that returned survives: `power loss`, `process exit` or `nothing`.
-    pub survives: &'static str,
+    /// The failure that a write that returned survives.
+    pub survives: Survives,
     /// The backend's own facts about itself.
     pub detail: BTreeMap<String, String>,
 }
@@ -71,8 +106,8 @@ pub struct AuditStatus {
     pub place: String,
     /// The slot of the directory that this process writes.
     pub slot: u32,
-    /// The durability of a line that was acknowledged: `synced` or `written`.
-    pub durability: &'static str,
+    /// The durability of a line that was acknowledged.
+    pub durability: LineDurability,
     /// The number of its last line.
     pub seq: u64,
     /// The reason for which it refuses, if it does.
@@ -164,12 +199,15 @@ impl Vault {
             format: FORMAT,
             store: StoreStatus {
                 backend: health.backend,
-                survives: survives(health.durability),
+                survives: health.durability.into(),
                 detail: health.detail.into_iter().collect(),
             },
             keks: inner.records.keyring.iter().map(|kek| describe(kek.as_ref())).collect(),
             audit,
-            separation: if separate { "cryptographic" } else { "policy only" },
+            separation: match separate {
+                true => Separation::Cryptographic,
+                false => Separation::PolicyOnly,
+            },
             environments,
             guardrails: inner.modes.guardrails,
             records,
@@ -310,12 +348,13 @@ fn is_of_the_kek(error: &crate::Error) -> bool {
     )
 }
 
-/// Returns the failure that a write that returned survives, in words.
-pub(crate) fn survives(durability: Durability) -> &'static str {
-    match durability {
-        Durability::PowerLoss => "power loss",
-        Durability::ProcessExit => "process exit",
-        Durability::None => "nothing",
+impl From<Durability> for Survives {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::PowerLoss => Survives::PowerLoss,
+            Durability::ProcessExit => Survives::ProcessExit,
+            Durability::None => Survives::Nothing,
+        }
     }
 }
 
@@ -333,9 +372,9 @@ impl AuditStatus {
             place: status.place.display().to_string(),
             slot: status.slot,
             durability: match status.durability {
-                ibyok_audit::SinkDurability::Synced => "synced",
-                ibyok_audit::SinkDurability::Written => "written",
-                _ => "none",
+                ibyok_audit::SinkDurability::Synced => LineDurability::Synced,
+                ibyok_audit::SinkDurability::Written => LineDurability::Written,
+                _ => LineDurability::None,
             },
             seq: status.last_seq,
             failure: status.failure,

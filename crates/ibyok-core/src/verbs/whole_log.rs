@@ -1,16 +1,14 @@
 //! The whole audit log: lines of every namespace, and those of none.
 
-use ibyok_audit::review::Finding;
 use ibyok_audit::{Filter, Lines, Proof, VerifyReport, VerifyingKey};
 
 use crate::base::context::RequestContext;
 use crate::base::error::Result;
 use crate::gate::principal::Asking;
 use crate::logs::AuditFollow;
-use crate::model::review::ReviewDone;
 use crate::vault::Vault;
+use crate::vault::handles::AuditVerbs;
 use crate::vault::session::Session;
-use crate::verbs::review::{Review, ReviewRequest};
 
 /// The audit log as the host of a vault sees it, over all namespaces.
 ///
@@ -80,35 +78,10 @@ impl WholeLog {
         self.0.audit().keys().await
     }
 
-    /// Reviews the lines of all namespaces. Acknowledgements are kept in the vault's home.
-    ///
-    /// # Errors
-    /// As [`ReviewVerbs::run`](crate::reviews::ReviewVerbs::run).
-    pub async fn review(&self, request: &ReviewRequest) -> Result<Review> {
-        self.0.reviews().run(request).await
-    }
-
-    /// Acknowledges a finding of such a review.
-    ///
-    /// # Errors
-    /// As [`ReviewVerbs::acknowledge`](crate::reviews::ReviewVerbs::acknowledge).
-    pub async fn acknowledge_finding(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
-        self.0.reviews().acknowledge(request, finding, reason).await
-    }
-
-    /// Reviews the log, and records that it was reviewed.
-    ///
-    /// # Errors
-    /// As [`ReviewVerbs::record`](crate::reviews::ReviewVerbs::record).
-    pub async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
-        self.0.reviews().record(request, reason).await
-    }
-
-    /// Returns the last record of such a review.
-    ///
-    /// # Errors
-    /// As [`ReviewVerbs::last`](crate::reviews::ReviewVerbs::last).
-    pub async fn last_review(&self) -> Result<Option<ReviewDone>> {
-        self.0.reviews().last().await
+    /// Returns the verbs on the audit log, over all namespaces: for the verbs that are not repeated here, such as
+    /// [`AuditVerbs::examine`]. The follow-ups of reviews are kept in the vault's home.
+    #[must_use]
+    pub fn audit(&self) -> AuditVerbs<'_> {
+        self.0.audit()
     }
 }

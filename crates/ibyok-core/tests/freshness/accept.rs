@@ -24,7 +24,13 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
         let found = operator.floors().rolled_back().await.unwrap();
         let mut named: Vec<_> = found
             .iter()
-            .map(|one| (one.kind, one.name.clone().unwrap_or_default(), one.found.is_some()))
+            .map(|one| {
+                (
+                    one.kind.as_str(),
+                    one.name.clone().unwrap_or_default(),
+                    one.found.is_some(),
+                )
+            })
             .collect();
         named.sort();
         assert_eq!(

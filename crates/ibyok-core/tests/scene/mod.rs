@@ -13,7 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use ibyok_core::{
     AccessToken, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret, Session,
-    TokenRequest, Vault, audit::SinkDurability, reviews::Thresholds,
+    TokenRequest, Vault,
+    audit::{
+        SinkDurability,
+        review::{Reviewer, Thresholds},
+    },
+    jiff::{SignedDuration, Timestamp},
 };
 
 pub(crate) struct Scene {
@@ -23,10 +28,17 @@ pub(crate) struct Scene {
 }
 
 /// Thresholds under which no hour of a test run is an odd one.
-fn at_any_hour() -> Thresholds {
+pub(crate) fn at_any_hour() -> Thresholds {
     let mut thresholds = Thresholds::default();
     thresholds.operator_hours = "0-24".to_owned();
     thresholds
+}
+
+/// An examiner of the lines of the last week.
+pub(crate) fn reviewer() -> Reviewer {
+    let now = Timestamp::now();
+    let week_ago = now.checked_sub(SignedDuration::from_hours(7 * 24)).unwrap();
+    Reviewer::new(week_ago, now, &at_any_hour()).unwrap()
 }
 
 impl Scene {
@@ -43,7 +55,6 @@ impl Scene {
             .store(store.clone())
             .kek(kek)
             .audit(sink)
-            .review_thresholds(at_any_hour())
             .create()
             .await
             .unwrap();
@@ -71,8 +82,8 @@ impl Scene {
     }
 
     /// The one record of a kind that the store holds.
-    pub(crate) async fn record_of_kind(&self, kind: u8) -> ibyok_storage::RecordId {
-        use ibyok_storage::Store;
+    pub(crate) async fn record_of_kind(&self, kind: u8) -> ibyok_core::store::RecordId {
+        use ibyok_core::store::Store;
         let changes = self.store.changes(Default::default()).await.unwrap().changes;
         let mut of_kind = changes.iter().map(|change| change.id);
         of_kind.find(|id| id.collection().kind().as_u8() == kind).unwrap()
@@ -109,11 +120,11 @@ impl Scene {
     }
 
     /// The id of the record of the only key.
-    pub(crate) async fn only_key_record(&self) -> ibyok_storage::RecordId {
-        use ibyok_storage::Store;
+    pub(crate) async fn only_key_record(&self) -> ibyok_core::store::RecordId {
+        use ibyok_core::store::Store;
         let changes = self
             .store
-            .changes(ibyok_storage::ChangeNumber::default())
+            .changes(ibyok_core::store::ChangeNumber::default())
             .await
             .unwrap();
         let mut keys: Vec<_> = changes.changes.iter().map(|change| change.id).collect();
@@ -158,7 +169,7 @@ pub(crate) fn secret(text: &str) -> Secret {
 
 /// A local KEK that counts how often it is asked.
 #[derive(Clone, Debug)]
-pub(crate) struct CountingKek(std::sync::Arc<(ibyok_crypto::LocalKek, AtomicUsize, AtomicBool)>);
+pub(crate) struct CountingKek(std::sync::Arc<(ibyok_core::kek::LocalKek, AtomicUsize, AtomicBool)>);
 
 impl CountingKek {
     pub(crate) fn new() -> Self {
@@ -180,25 +191,25 @@ impl CountingKek {
 }
 
 #[async_trait::async_trait]
-impl ibyok_crypto::Kek for CountingKek {
+impl ibyok_core::kek::Kek for CountingKek {
     async fn wrap(
         &self,
-        key: &ibyok_crypto::EnvironmentKey,
-        context: &ibyok_crypto::KekContext,
-    ) -> Result<ibyok_crypto::WrappedKey, ibyok_crypto::Error> {
+        key: &ibyok_core::kek::EnvironmentKey,
+        context: &ibyok_core::kek::KekContext,
+    ) -> Result<ibyok_core::kek::WrappedKey, ibyok_core::kek::Error> {
         self.0.0.wrap(key, context).await
     }
 
     async fn unwrap(
         &self,
-        wrapped: &ibyok_crypto::WrappedKey,
-        context: &ibyok_crypto::KekContext,
-    ) -> Result<ibyok_crypto::EnvironmentKey, ibyok_crypto::Error> {
+        wrapped: &ibyok_core::kek::WrappedKey,
+        context: &ibyok_core::kek::KekContext,
+    ) -> Result<ibyok_core::kek::EnvironmentKey, ibyok_core::kek::Error> {
         self.0.1.fetch_add(1, SeqCst);
         if self.0.2.load(SeqCst) {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             let kek = wrapped.kek().to_string();
-            return Err(ibyok_crypto::Error::KekUnavailable {
+            return Err(ibyok_core::kek::Error::KekUnavailable {
                 kek,
                 source: "it is away".into(),
             });
@@ -206,11 +217,11 @@ impl ibyok_crypto::Kek for CountingKek {
         self.0.0.unwrap(wrapped, context).await
     }
 
-    fn describe(&self) -> ibyok_crypto::KekDescription {
+    fn describe(&self) -> ibyok_core::kek::KekDescription {
         self.0.0.describe()
     }
 
-    fn accepts(&self, kek: &ibyok_crypto::KekId) -> bool {
+    fn accepts(&self, kek: &ibyok_core::kek::KekId) -> bool {
         self.0.0.accepts(kek)
     }
 }

@@ -11,11 +11,13 @@ use ibyok_core::{
     jiff::{SignedDuration, Timestamp},
     keys::{KeyInfo, reaches_browsers},
     pages::PageRequest,
-    reviews::ReviewRequest,
-    tokens::{TokenFinding, TokenFindingKind, TokenInfo, TokenState},
+    tokens::{TokenInfo, TokenState},
 };
 
 use super::{Item, some};
+use crate::reviews::{ReviewExt as _, ReviewHabits, ReviewRequest};
+use crate::rotation::DueExt as _;
+use crate::tokens::{TokenFinding, TokenFindingKind, TokenReviewExt as _};
 
 /// A vault that is to be checked, and the facts that it does not know itself.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct VaultFacts<'a> {
     pub session: &'a Session,
     /// The whole audit log, for an operator who may review it; else the review covers the lines of the session's namespace.
     pub whole_log: Option<&'a WholeLog>,
+    /// The way in which the program reviews the log.
+    pub review: &'a ReviewHabits,
     /// The file of the KEK, where the KEK is a file.
     pub kek_file: Option<PathBuf>,
     /// The number of days within which the log must have been reviewed.
@@ -173,11 +177,12 @@ async fn reviewed(facts: &VaultFacts<'_>) -> Result<Item> {
 /// Returns the findings of a review since a time that nobody has acknowledged, as the end of a sentence; an empty
 /// text if there are none.
 async fn open_findings(facts: &VaultFacts<'_>, since: Timestamp) -> Result<String> {
-    let request = ReviewRequest::since(since);
-    let review = match facts.whole_log {
-        Some(log) => log.review(&request).await,
-        None => facts.session.reviews().run(&request).await,
+    let request = ReviewRequest::since(since).habits(facts.review);
+    let reviews = match facts.whole_log {
+        Some(log) => log.reviews(),
+        None => facts.session.reviews(),
     };
+    let review = reviews.run(&request).await;
     let review = match review {
         Ok(review) => review,
         // Another review is running. Its own report counts the findings, so this item leaves the count out.

@@ -2,12 +2,14 @@
 
 use ibyok_api::Due;
 use ibyok_core::Error as VaultError;
+use ibyok_operations::rotation::DueExt as _;
 use serde_json::{Value, json};
 
 use super::Cx;
 use crate::access::{Here, Listed, document_of as document};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::remedy::{About, of_warning};
 use crate::table::{at, text};
 use ibyok_reports::cell::Cell;
 use ibyok_reports::rotation;
@@ -15,8 +17,20 @@ use ibyok_reports::rotation;
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("status", async |here, cx| {
         let ready = here.vault().ready().await;
-        let mut status = document(&here.vault().status().await?)?;
+        let found = here.vault().status().await?;
+        let about = About {
+            findings: &found.floors.findings,
+            no_history_before: found.floors.no_history_before.as_deref(),
+            behind: ready.behind.as_deref(),
+        };
+        let warnings: Vec<String> = found
+            .warnings
+            .iter()
+            .map(|warning| of_warning(warning, &about))
+            .collect();
+        let mut status = document(&found)?;
         if let Value::Object(map) = &mut status {
+            map.insert("warnings".to_owned(), json!(warnings));
             map.insert("ready".to_owned(), json!(ready.is_ready()));
             map.insert("not_ready".to_owned(), document(&ready)?);
         }
@@ -54,7 +68,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         }
         for part in ["store", "kek", "audit", "lease", "floors"] {
             if let Some(why) = at(&status, "not_ready").get(part).and_then(Value::as_str) {
-                cx.io.warn(&format!("not ready: {part}: {why}"));
+                cx.io.warn(&format!("not ready: {part}: {}", of_warning(why, &about)));
             }
         }
         Ok(if ready.is_ready() {

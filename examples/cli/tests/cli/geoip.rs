@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::harness::Place;
 use crate::remote::Server;
 
-#[path = "../../../../crates/ibyok-core/src/geoip/database/mmdb.rs"]
+#[path = "../../../../crates/ibyok-operations/src/reviews/geoip/database/mmdb.rs"]
 mod mmdb;
 
 const HERE: &str = "192.0.2.7";

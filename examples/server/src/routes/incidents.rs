@@ -1,10 +1,13 @@
 //! Incidents: opening them, looking at them, closing them.
 
-use axum::extract::{Path, RawQuery};
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use ibyok_api as api;
 use ibyok_core::incidents::{IfStillServed, IncidentsShown};
 use ibyok_core::{KeyRef, incidents::IncidentRequest, jiff::Timestamp};
+use ibyok_operations::incidents::{IncidentReportExt as _, Opened};
 
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
@@ -12,6 +15,7 @@ use crate::caller::Caller;
 use crate::json::Raw;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::router::Shared;
 use crate::routes::keys::key_write;
 use ibyok_documents::Documented;
 
@@ -47,8 +51,8 @@ pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, bod
         None => request,
     };
     drop(body);
-    let opened = session.incidents().open(&key, request).await?;
-    let status = if opened.was_open {
+    let opened = Opened::from(session.incidents().open(&key, request).await?);
+    let status = if opened.opened.was_open {
         StatusCode::OK
     } else {
         StatusCode::CREATED
@@ -57,11 +61,17 @@ pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, bod
 }
 
 /// GET `/api/v1/incidents/{id}`
-pub(crate) async fn report(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
+pub(crate) async fn report(
+    State(shared): State<Arc<Shared>>,
+    Caller(session): Caller,
+    Path(which): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
     let since = since.map_err(|_| Problem::invalid("the parameter since is not an RFC 3339 time"))?;
-    ok(&session.incidents().report(&which, since).await?.document())
+    let report = session.incidents().report(&which, since, &shared.options.review);
+    ok(&report.await?.document())
 }
 
 /// POST `/api/v1/incidents/{id}/close`

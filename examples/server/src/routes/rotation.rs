@@ -8,6 +8,7 @@ use ibyok_core::{
     keys::{Interval, WhichVersion},
     rotation::DrainRequest,
 };
+use ibyok_operations::rotation::DueExt as _;
 
 use super::keys::{Named, SET_TAKES, forced, key_write};
 use crate::answer::{Answer, ok};

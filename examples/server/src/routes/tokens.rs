@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use ibyok_api as api;
 use ibyok_core::tokens::Descendants;
 use ibyok_core::tokens::TokenRotation;
+use ibyok_operations::tokens::TokenReviewExt as _;
 
 use super::page;
 use crate::answer::{Answer, json, ok};

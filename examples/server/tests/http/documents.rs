@@ -7,6 +7,8 @@ use ibyok_core::{
     secrecy::SecretString,
     usage::{UsageBy, UsageRequest},
 };
+use ibyok_operations::rotation::DueExt as _;
+use ibyok_operations::tokens::TokenReviewExt as _;
 use serde::Serialize;
 
 use crate::world::World;

@@ -11,6 +11,7 @@ use super::rollback::RolledBack;
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Part, Result};
 use crate::model::kind;
+use crate::model::record_kind::RecordKind;
 use crate::model::typed::with_type_of;
 use crate::realm::{Realm, RealmName};
 use crate::records::record::Record;
@@ -53,7 +54,7 @@ impl Inner {
         }
         Ok(Some(RolledBack {
             record: record.to_string(),
-            kind: with_type_of!(record, R => R::NAME, _ => "record"),
+            kind: with_type_of!(record, R => R::NAME, _ => RecordKind::Other),
             name: there.name,
             realm: there.realm,
             seen: floor,
@@ -79,7 +80,7 @@ impl Inner {
         };
         Ok(is_older.then(|| RolledBack {
             record: record.to_string(),
-            kind: "environment",
+            kind: RecordKind::Environment,
             name: name.as_ref().map(|name| name.environment_word().to_owned()),
             realm: name.as_ref().map(RealmName::to_string),
             seen: floor,
@@ -144,7 +145,7 @@ impl Inner {
     pub(super) async fn name_from_log(&self, found: &mut [RolledBack]) -> Result<()> {
         let nameless = found
             .iter()
-            .filter(|rolled| rolled.name.is_none() && rolled.kind == "key");
+            .filter(|rolled| rolled.name.is_none() && rolled.kind == RecordKind::Key);
         let mut names: HashMap<String, Option<String>> = nameless.map(|rolled| (rolled.record.clone(), None)).collect();
         if names.is_empty() {
             return Ok(());

@@ -16,6 +16,7 @@ use crate::floor::{key, unavailable};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::kind;
+use crate::model::record_kind::RecordKind;
 use crate::model::typed::with_type_of;
 use crate::realm::Realm;
 use crate::records::record::{Record, UNSEEN_CHANGES};
@@ -28,8 +29,8 @@ use crate::vault::handles::FloorVerbs;
 pub struct RolledBack {
     /// The record's id.
     pub record: String,
-    /// The kind of record: `environment`, `key`, `token`, `settings`, `incident`, `reviews`, `attestations` or `leaked value`.
-    pub kind: &'static str,
+    /// The kind of record.
+    pub kind: RecordKind,
     /// The name of the key or token, where it is known.
     pub name: Option<String>,
     /// The namespace and environment that the record belongs to, where its realm opens.
@@ -171,8 +172,8 @@ impl FloorVerbs<'_> {
             event = event.namespace(namespace).environment(environment);
         }
         match (&rolled.name, rolled.kind) {
-            (Some(name), "key") => event.key(name.as_str()),
-            (Some(name), kind) => event.target(kind, name.as_str()),
+            (Some(name), RecordKind::Key) => event.key(name.as_str()),
+            (Some(name), kind) => event.target(kind.as_str(), name.as_str()),
             (None, _) => event,
         }
     }

@@ -131,7 +131,7 @@ impl IncidentVerbs<'_> {
             Some(VersionRecord { number, .. }) => Err(Error::Conflict {
                 what: format!(
                     "the vault still serves version {number} of key `{label}`, which is marked compromised: rotate or disable the key first, or \
-                    close the incident with `--force`"
+                    close the incident by force"
                 ),
             }),
         }
@@ -144,7 +144,7 @@ impl IncidentVerbs<'_> {
             None => Ok(()),
             Some(copy) => Err(Error::Conflict {
                 what: format!(
-                    "key `{}` serves the same value: open an incident on that key, or close this incident with `--force`",
+                    "key `{}` serves the same value: open an incident on that key, or close this incident by force",
                     copy.reference
                 ),
             }),

@@ -3,21 +3,19 @@
 mod account;
 mod close;
 mod copies;
+mod facts;
 mod list;
 mod mark;
 mod open;
 mod reach;
 mod readers;
 mod replace;
-mod report;
 mod revoke;
-mod steps;
 
 pub use self::copies::{LeakedCopy, ServesLeaked};
+pub use self::facts::{IncidentFacts, ReportLine};
 pub use self::open::IncidentOpened;
 pub use self::reach::{DidRead, Reach};
-pub use self::readers::{KeyReader, LineAt};
-pub use self::report::{IncidentReport, ProviderPages, ReportLine};
+pub use self::readers::{KeyReader, LineAt, ReaderSource};
 pub use self::revoke::NotRevoked;
-pub use self::steps::Step;
 pub use crate::incident::request::IncidentRequest;

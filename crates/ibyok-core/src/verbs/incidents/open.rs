@@ -1,4 +1,4 @@
-//! Opening an incident: marks the version, stops the leak, and lists the steps that remain.
+//! Opening an incident: marks the version, and stops the leak.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
@@ -7,18 +7,18 @@ use serde::Serialize;
 use super::copies::LeakedCopy;
 use super::replace::Replacing;
 use super::revoke::Left;
-use super::steps::Step;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::permit::Permit;
 use crate::incident::request::IncidentRequest;
 use crate::model::incident::IncidentInfo;
 use crate::model::key::KeyRecord;
+use crate::model::key_info::KeyInfo;
 use crate::model::key_ref::KeyRef;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::incidents::revoke::NotRevoked;
 
-/// The result of opening an incident, and the steps that remain.
+/// The result of opening an incident.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct IncidentOpened {
@@ -39,8 +39,9 @@ pub struct IncidentOpened {
     pub unseen: Vec<String>,
     /// Other keys of the environment that hold the same value, as far as the principal may read them.
     pub copies: Vec<LeakedCopy>,
-    /// The steps that remain, in order.
-    pub remaining: Vec<Step>,
+    /// The key as it is now.
+    #[serde(skip)]
+    pub key: KeyInfo,
 }
 
 impl IncidentVerbs<'_> {
@@ -104,8 +105,6 @@ impl IncidentVerbs<'_> {
             None => (found, Left::default()),
             Some(since) => self.revoke_all_readers(attempt, (&permit, found), also, since).await?,
         };
-        let key = replacing.key.as_ref().unwrap_or(&opened.key);
-        let remaining = super::steps::remaining(&found.record, key, &copies);
         Ok(IncidentOpened {
             incident: found.info(),
             was_open: opened.was_open,
@@ -114,7 +113,7 @@ impl IncidentVerbs<'_> {
             not_revoked: left.not_revoked,
             unseen: left.unseen,
             copies,
-            remaining,
+            key: replacing.key.unwrap_or(opened.key),
         })
     }
 

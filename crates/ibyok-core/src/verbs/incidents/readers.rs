@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::base::error::{Error, Part, Result};
+use crate::base::words::words;
 use crate::logs::unread_lines::UnreadLines;
 use crate::model::mode::Mode;
 use crate::model::name::KeyId;
@@ -31,6 +32,16 @@ pub struct LineAt {
     pub log: String,
     /// The line's number in it.
     pub seq: u64,
+}
+
+words! {
+    /// The source of what is known about a reader.
+    pub enum ReaderSource {
+        /// The audit logs of this place.
+        Log = "log",
+        /// Another node counted it, and its log has the addresses.
+        Usage = "usage",
+    }
 }
 
 /// A reader of a key.
@@ -58,8 +69,8 @@ pub struct KeyReader {
     pub addresses: BTreeSet<IpAddr>,
     /// The names that its programs gave themselves, at most 32.
     pub user_agents: BTreeSet<String>,
-    /// `log`: by the audit logs of this place; `usage`: another node counted it, and its log has the addresses.
-    pub source: &'static str,
+    /// The source of what is known about it.
+    pub source: ReaderSource,
 }
 
 impl KeyReader {
@@ -75,7 +86,7 @@ impl KeyReader {
             versions: BTreeSet::new(),
             addresses: BTreeSet::new(),
             user_agents: BTreeSet::new(),
-            source: "log",
+            source: ReaderSource::Log,
         }
     }
 
@@ -92,7 +103,7 @@ impl KeyReader {
             versions: BTreeSet::new(),
             addresses: BTreeSet::new(),
             user_agents: BTreeSet::new(),
-            source: "usage",
+            source: ReaderSource::Usage,
         }
     }
 
@@ -196,7 +207,7 @@ impl Inner {
             if counted.last < since {
                 continue;
             }
-            if let Some(reader) = found.get_mut(&id).filter(|reader| reader.source == "log") {
+            if let Some(reader) = found.get_mut(&id).filter(|reader| reader.source == ReaderSource::Log) {
                 // How often is the log's to say; that it read elsewhere too, and what, is not to be missed.
                 reader.last = reader.last.max(counted.last);
                 reader.versions.insert(u64::from(counted.version));

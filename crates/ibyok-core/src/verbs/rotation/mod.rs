@@ -5,17 +5,16 @@
 //! - `drain`: the tokens that still need a version
 //! - `retire`: the verbs that take an old one away
 //! - `status`: the progress of a rotation
-//! - `due`: the versions to rotate, and the keys and tokens that end soon
+//! - `reschedule`: the times of a key
 
 mod drain;
-mod due;
+mod reschedule;
 mod retire;
 mod stage;
 mod status;
 mod steps;
 
-pub(crate) use due::reschedule;
-pub use due::{Due, DueKind};
+pub(crate) use reschedule::reschedule;
 pub use retire::{Destroyed, DrainRequest};
 pub(crate) use stage::only_the_value;
 pub use status::{Consumer, RotationStatus, VersionUse, Waiting, WaitingFor};

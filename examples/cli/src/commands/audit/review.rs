@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ibyok_api::{Document, Finding, Review};
-use ibyok_core::reviews::ReviewRequest;
+use ibyok_operations::reviews::ReviewRequest;
 use indicatif::ProgressBar;
 
 use crate::colour::Tone;

@@ -73,6 +73,7 @@ async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
                 vault: here.vault(),
                 session: here.session(),
                 whole_log: here.whole_log(),
+                review: here.review_habits(),
                 kek_file: settings.kek_place(&here.vault().id()),
                 reviewed_within: args.reviewed_within,
                 now,

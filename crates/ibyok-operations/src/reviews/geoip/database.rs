@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use ibyok_audit::review::{Countries, Country};
+use ibyok_core::audit::review::{Countries, Country};
+use ibyok_core::errors::{Part, quoted};
+use ibyok_core::{Error, Result};
 use maxminddb::{MaxMindDbError, Reader, path};
-
-use crate::base::error::{Error, Part, Result, quoted};
 
 /// The largest file that is read, in bytes: more than the largest with cities that is published for many.
 const FILE_MAX: u64 = 256 << 20;

@@ -1,12 +1,10 @@
 //! The findings about tokens: in a review, and after a revocation.
 
+#[path = "../../ibyok-core/tests/scene/mod.rs"]
 mod scene;
 
-use ibyok_core::{
-    Environments, Grant, RequestContext, Scope, Scopes, TokenRequest,
-    clock::Clock,
-    tokens::{Expiry, TokenFinding},
-};
+use ibyok_core::{Environments, Grant, RequestContext, Scope, Scopes, TokenRequest, clock::Clock, tokens::Expiry};
+use ibyok_operations::tokens::{TokenFinding, TokenReviewExt as _};
 use scene::later::{HOUR, timed};
 use scene::{Scene, reading};
 

@@ -1,17 +1,22 @@
 //! Reviews of the audit log through the vault: their views, and their records.
 #![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
+#[path = "../../ibyok-core/tests/scene/mod.rs"]
 mod scene;
 
 use ibyok_core::{
     Code, Environments, Grant, RequestContext, Scope, Scopes, Session,
     audit::{Filter, Line},
-    reviews::{Detector, ReviewRequest},
 };
+use ibyok_operations::reviews::{Detector, ReviewExt as _, ReviewHabits, ReviewRequest};
 use scene::{Scene, reading, secret};
 
+fn habits() -> ReviewHabits {
+    ReviewHabits::default().thresholds(scene::at_any_hour())
+}
+
 fn week() -> ReviewRequest {
-    ReviewRequest::since(None)
+    ReviewRequest::since(None).habits(&habits())
 }
 
 fn granted<const N: usize>(scopes: [Scope; N], environments: Environments) -> Grant {

@@ -1,21 +1,19 @@
-//! The report of an incident: the readers of the key and their addresses, their reach, and the steps that remain.
+//! The facts about an incident: the readers of the key and their addresses, their reach, and the lines about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ibyok_audit::review::Finding;
 use ibyok_audit::{Action, Entry, Filter, Outcome};
 use ibyok_policy::Scope;
-use ibyok_providers::Catalogue;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::copies::LeakedCopy;
 use super::reach::Reach;
 use super::readers::{KeyReader, is_release};
-use super::steps::{Step, remaining};
 use crate::base::error::{Error, Result};
+use crate::examine::{Examined, Examiner};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
@@ -23,7 +21,6 @@ use crate::model::incident::IncidentInfo;
 use crate::model::key_info::KeyInfo;
 use crate::vault::Inner;
 use crate::vault::handles::IncidentVerbs;
-use crate::verbs::review::ReviewRequest;
 
 /// The number of lines of each sort that a report shows: releases after the leak, refusals, and changes. Further
 /// lines are only counted. Each sort has its own limit, so that a caller that is refused a thousand times does not
@@ -36,19 +33,17 @@ const CHANGES_MAX: usize = 400;
 /// in other hands.
 const BEFORE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// Everything that is known about an incident.
+/// The facts about an incident that the records and the logs have.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
-pub struct IncidentReport {
+pub struct IncidentFacts {
     /// The incident.
     pub incident: IncidentInfo,
     /// The key as it is now; `None` once it is removed.
     pub key: Option<KeyInfo>,
-    /// The pages at the provider for revoking the value and for making a new one.
-    pub provider: Option<ProviderPages>,
     /// The time from which on the log was read.
     pub since: Timestamp,
-    /// The time at which the report was made.
+    /// The time of the request.
     pub made: Timestamp,
     /// The events of the key and about it, oldest first: changes, refusals, and each release after the leak.
     pub timeline: Vec<ReportLine>,
@@ -62,26 +57,8 @@ pub struct IncidentReport {
     pub released_after: u64,
     /// The reach of the tokens that read the key: the other keys that they could read, and those that they did.
     pub reach: Vec<Reach>,
-    /// The findings of a review of that time about the readers of the key; `None` while another review is going on.
-    pub findings: Option<Vec<Finding>>,
     /// The other keys of the environment that hold the value now, as far as the caller may read both.
     pub copies: Vec<LeakedCopy>,
-    /// The steps that remain, in order.
-    pub remaining: Vec<Step>,
-}
-
-/// The pages of a provider.
-#[derive(Debug, Serialize)]
-#[non_exhaustive]
-pub struct ProviderPages {
-    /// Its id in the catalogue.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The page on which keys are revoked.
-    pub revoke_url: String,
-    /// The page on which keys are made.
-    pub create_url: String,
 }
 
 /// A line of the audit log, as a report shows it.
@@ -161,79 +138,68 @@ impl Seen {
 }
 
 impl IncidentVerbs<'_> {
-    /// Returns the report of an incident, found by its id or its key's reference. It reads the audit logs of this
+    /// Returns the facts about an incident, found by its id or its key's reference. It reads the audit logs of this
     /// place from `since` on, else from the time at which the key may have leaked, else from 90 days before the
     /// incident.
     ///
+    /// An examiner made for that time examines the log as part of the same request. There is no result of it while another
+    /// examination is going on, or while a part that it needs does not answer.
+    ///
     /// # Errors
     /// As [`IncidentVerbs::close`](crate::incidents::IncidentVerbs::close); a token needs `audit:read` for the key as well.
-    pub async fn report(self, which: &str, since: Option<Timestamp>) -> Result<IncidentReport> {
+    pub async fn facts<E: Examiner>(
+        self,
+        which: &str,
+        since: Option<Timestamp>,
+        examiner: impl FnOnce(Timestamp) -> E + Send,
+    ) -> Result<(IncidentFacts, Option<Examined<E::Found>>)> {
         let mut attempt = self.session.attempt(Action::AuditRead);
-        let outcome = self.try_report(&mut attempt, which, since).await;
+        let outcome = self.try_facts(&mut attempt, (which, since), examiner).await;
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_report(
+    async fn try_facts<E: Examiner>(
         self,
         attempt: &mut Attempt<'_>,
-        which: &str,
-        since: Option<Timestamp>,
-    ) -> Result<IncidentReport> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        (which, since): (&str, Option<Timestamp>),
+        examiner: impl FnOnce(Timestamp) -> E + Send,
+    ) -> Result<(IncidentFacts, Option<Examined<E::Found>>)> {
+        let inner = &self.session.inner;
+        let principal = inner.limits.authenticate(attempt, &self.session.asking).await?;
         let found = self.find_incident(attempt, &principal, which).await?;
         let (environment, key) = (Some(&found.record.environment), Some(&found.record.key));
-        self.session.inner.gate.allowed(
-            attempt,
-            &principal,
-            Scope::AuditRead,
-            principal.namespace(),
-            environment,
-            key,
-        )?;
+        let (scope, namespace) = (Scope::AuditRead, principal.namespace());
+        inner
+            .gate
+            .allowed(attempt, &principal, scope, namespace, environment, key)?;
         let incident = found.info();
         let since = since.or(incident.since).unwrap_or_else(|| before(incident.opened.at));
         let key = self.key_now(&principal, &found).await?;
         let mut unseen = Vec::new();
         let seen = self.lines_about(&principal, &incident, since, &mut unseen).await?;
-        let namespace = principal.namespace();
-        let realm = self
-            .session
-            .inner
+        let realm = inner
             .records
             .environment_realm(namespace, &found.record.environment)
             .await?;
-        let found_readers = self
-            .session
-            .inner
-            .readers_of(&realm, found.record.key()?, since)
-            .await?;
+        let found_readers = inner.readers_of(&realm, found.record.key()?, since).await?;
         let readers = found_readers.readers;
         for gap in found_readers.unseen {
             if !unseen.contains(&gap) {
                 unseen.push(gap);
             }
         }
-        let reach = self
-            .session
-            .inner
+        let reach = inner
             .reach_of(attempt, &principal, &readers, since, &mut unseen)
             .await?;
-        let findings = self.findings_about(attempt, &principal, &readers, since).await?;
-        let provider = key.as_ref().and_then(|key| key.provider.as_deref()).and_then(pages);
+        let examined = match self.session.examined(attempt, &principal, examiner(since)).await {
+            Ok(examined) => Some(examined),
+            Err(Error::Unavailable { .. }) => None,
+            Err(error) => return Err(error),
+        };
         let copies = self.copies_now(attempt, &principal, &found).await?;
-        let steps = key
-            .as_ref()
-            .map(|key| remaining(&found.record, key, &copies))
-            .unwrap_or_default();
-        Ok(IncidentReport {
+        let facts = IncidentFacts {
             incident,
             key,
-            provider,
             since,
             made: attempt.at,
             timeline: seen.lines,
@@ -242,32 +208,9 @@ impl IncidentVerbs<'_> {
             unseen,
             released_after: seen.released_after,
             reach,
-            findings,
             copies,
-            remaining: steps,
-        })
-    }
-
-    /// The findings of a review since then that are about one of the readers.
-    async fn findings_about(
-        self,
-        attempt: &Attempt<'_>,
-        principal: &Principal,
-        readers: &[KeyReader],
-        since: Timestamp,
-    ) -> Result<Option<Vec<Finding>>> {
-        let review = match self
-            .session
-            .reviewed(attempt, principal, &ReviewRequest::since(since))
-            .await
-        {
-            Ok(review) => review,
-            Err(Error::Unavailable { .. }) => return Ok(None),
-            Err(error) => return Err(error),
         };
-        let mut findings = review.found.findings;
-        findings.retain(|finding| readers.iter().any(|reader| reader.id == finding.subject.id));
-        Ok(Some(findings))
+        Ok((facts, examined))
     }
 
     async fn key_now(self, principal: &Principal, found: &Found) -> Result<Option<KeyInfo>> {
@@ -336,16 +279,6 @@ fn is_told(entry: &Entry) -> bool {
 
 fn before(opened: Timestamp) -> Timestamp {
     opened.checked_sub(BEFORE).unwrap_or(Timestamp::MIN)
-}
-
-fn pages(provider: &str) -> Option<ProviderPages> {
-    let provider = Catalogue::builtin().get(provider)?;
-    Some(ProviderPages {
-        id: provider.id().to_owned(),
-        name: provider.name().to_owned(),
-        revoke_url: provider.revoke_url().to_owned(),
-        create_url: provider.create_url().to_owned(),
-    })
 }
 
 /// The number of releases of each key to each of some tokens, with the time of the last.

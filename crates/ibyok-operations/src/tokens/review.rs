@@ -1,21 +1,17 @@
 //! The review of tokens: those that are wider, older or longer-lived than their use asks for.
 
-use ibyok_audit::Action;
-use ibyok_policy::{Environments, Grant, Pattern, Scope, Scopes, TokenId};
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::future::Future;
 
-use crate::base::damage::Damage;
-use crate::base::error::{Error, Result};
-use crate::base::words::words;
-use crate::gate::attempt::Attempt;
-use crate::gate::principal::Principal;
-use crate::model::token::TokenRecord;
-use crate::realm::RealmName;
-use crate::records::page::Page;
-use crate::uses::consumers::TokenUse;
-use crate::vault::handles::TokenVerbs;
+use ibyok_core::errors::Damage;
+use ibyok_core::jiff::{SignedDuration, Timestamp};
+use ibyok_core::pages::Page;
+use ibyok_core::policy::{Pattern, TokenId};
+use ibyok_core::tokens::{KeyNames, TokenFacts, TokenInfo, TokenUses, TokenVerbs};
+use ibyok_core::{Environments, Grant, Result, Scopes};
+use serde::Serialize;
+
+use crate::words::words;
 
 /// The time for which a token is watched before it is reported as unused, or as wider than its use.
 const SETTLED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -69,99 +65,32 @@ pub struct TokenFinding {
     pub narrower: Option<Grant>,
 }
 
-/// The names of the keys, by environment: only those that the caller may know of.
-type Names = BTreeMap<String, BTreeSet<String>>;
-
-impl TokenVerbs<'_> {
+/// The review of tokens, as a verb of [`Session::tokens`](ibyok_core::Session::tokens).
+pub trait TokenReviewExt {
     /// Reviews the valid tokens that this session may see. Reports those that never expire, are wider than their use,
     /// were not used for 30 days or at all, or expire within 30, 7 or 1 days. Sorted by name, then by id.
     ///
     /// # Errors
-    /// As [`TokenVerbs::list`](crate::tokens::TokenVerbs::list).
-    pub async fn review(self) -> Result<Page<TokenFinding>> {
-        let mut attempt = self.session.attempt(Action::TokenList);
-        let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
-            let scope = Scope::TokensIssue;
-            self.session
-                .inner
-                .gate
-                .may_use_somewhere(&attempt, &principal, scope)
-                .await?;
-            self.findings(&attempt, &principal).await
-        }
-        .await;
-        self.session.inner.recorder.answering(&attempt, outcome).await
-    }
+    /// As [`TokenVerbs::list`](ibyok_core::tokens::TokenVerbs::list).
+    fn review(self) -> impl Future<Output = Result<Page<TokenFinding>>> + Send;
+}
 
-    async fn findings(self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Page<TokenFinding>> {
-        let names = self.names_told(attempt, principal).await?;
-        let mut findings = Vec::new();
-        let mut opened = self.session.inner.gate.realms_for(principal).await?;
-        for realm in std::mem::take(&mut opened.realms) {
-            let mut walk = self.session.inner.records.walk_records::<TokenRecord>(&realm, None)?;
-            while let Some(tokens) = self.session.inner.gate.tokens_of(&realm, &mut walk).await? {
-                if let Principal::Operator { .. } = principal {
-                    findings.extend(tokens.damaged.iter().map(|(id, damage)| damaged(*id, *damage)));
-                }
-                for (id, record) in &tokens.live {
-                    let over = record.grant.expires.is_some_and(|expires| attempt.at >= expires);
-                    let seen = principal.sees(&realm, record);
-                    if seen && !over && record.revoked.is_none() {
-                        let used = self.session.inner.usage.use_of(&realm, *id).await?;
-                        findings.extend(review(*id, record, &used, &names, attempt.at));
-                    }
-                }
-            }
-        }
-        findings.sort_by(|a, b| (&a.name, a.token).cmp(&(&b.name, b.token)));
-        Ok(opened.page(findings))
+impl TokenReviewExt for TokenVerbs<'_> {
+    async fn review(self) -> Result<Page<TokenFinding>> {
+        let mut findings = self.judge(findings).await?;
+        findings
+            .items
+            .sort_by(|a, b| (&a.name, a.token).cmp(&(&b.name, b.token)));
+        Ok(findings)
     }
+}
 
-    async fn names_told(self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Names> {
-        let namespace = principal.namespace();
-        let mut names = Names::new();
-        for environment in self.session.inner.records.environment_names(namespace).await? {
-            if !self
-                .session
-                .inner
-                .gate
-                .may_list_in(attempt, principal, environment.as_str())
-            {
-                continue;
-            }
-            let name = RealmName {
-                namespace: namespace.clone(),
-                environment: Some(environment.clone()),
-            };
-            // Of a damaged one no names are known: nothing is judged by them.
-            let realm = match self.session.inner.records.realm(&name).await {
-                Ok(Some(realm)) => realm,
-                Ok(None) | Err(Error::Integrity { .. } | Error::Kek { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            let all = self
-                .session
-                .inner
-                .names_of(&realm)
-                .await?
-                .names
-                .into_iter()
-                .map(|name| name.to_string());
-            let told = all.filter(|name| {
-                self.session
-                    .inner
-                    .gate
-                    .may_be_told(attempt, principal, environment.as_str(), name)
-            });
-            names.insert(environment.to_string(), told.collect());
-        }
-        Ok(names)
+fn findings(facts: TokenFacts<'_>) -> Vec<TokenFinding> {
+    match facts {
+        TokenFacts::Damaged { id, damage, .. } => vec![damaged(id, damage)],
+        TokenFacts::Valid {
+            token, uses, keys, at, ..
+        } => review(token, uses, keys, at),
     }
 }
 
@@ -180,25 +109,25 @@ fn damaged(id: TokenId, damage: Damage) -> TokenFinding {
 }
 
 /// Returns the findings about one token, the worst first.
-fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at: Timestamp) -> Vec<TokenFinding> {
+fn review(token: &TokenInfo, used: &TokenUses, names: &KeyNames, at: Timestamp) -> Vec<TokenFinding> {
     let finding = |finding: TokenFindingKind, detail: String| TokenFinding {
-        token: id,
-        name: record.name.clone(),
+        token: token.id,
+        name: token.name.clone(),
         finding,
         detail,
         within_days: None,
-        expires_at: record.grant.expires,
+        expires_at: token.grant.expires,
         last_used: used.last,
         narrower: None,
     };
     let mut found = Vec::new();
-    if record.grant.expires.is_none() {
+    if token.grant.expires.is_none() {
         found.push(finding(TokenFindingKind::NeverExpires, "it never expires".to_owned()));
     }
-    let age = at.duration_since(record.created);
+    let age = at.duration_since(token.created);
     // Damaged counts prove nothing about scopes that were not used.
     let settled = age >= SETTLED && used.damaged == 0;
-    if settled && let Some((narrower, detail)) = narrower(&record.grant, used, names) {
+    if settled && let Some((narrower, detail)) = narrower(&token.grant, used, names) {
         found.push(TokenFinding {
             narrower: Some(narrower),
             ..finding(TokenFindingKind::WiderThanUsed, detail)
@@ -214,10 +143,10 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
         }
         _ => {}
     }
-    if let Some(expires) = record.grant.expires {
+    if let Some(expires) = token.grant.expires {
         let within = |days: &u16| {
             let span = SignedDuration::from_hours(i64::from(*days) * 24);
-            expires.duration_since(at) <= span && expires.duration_since(record.created) > span
+            expires.duration_since(at) <= span && expires.duration_since(token.created) > span
         };
         if let Some(days) = WARNINGS.into_iter().find(within) {
             found.push(TokenFinding {
@@ -231,7 +160,7 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
 
 /// Returns the grant that would have sufficed, and the parts of the given one that were never used; `None` if all of
 /// it was, or nothing at all.
-fn narrower(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Grant, String)> {
+fn narrower(grant: &Grant, used: &TokenUses, names: &KeyNames) -> Option<(Grant, String)> {
     used.last?;
     let mut narrower = grant.clone();
     let mut unused = Vec::new();
@@ -258,7 +187,7 @@ fn narrower(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Grant, Str
 }
 
 /// The keys that were read, as patterns, and how many others the token could have read; `None` if it is not known, or there are none.
-fn keys_read(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Vec<Pattern>, usize)> {
+fn keys_read(grant: &Grant, used: &TokenUses, names: &KeyNames) -> Option<(Vec<Pattern>, usize)> {
     if used.keys.is_empty() || used.more_keys {
         return None;
     }

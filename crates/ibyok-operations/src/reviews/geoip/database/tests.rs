@@ -116,7 +116,7 @@ fn an_update_in_its_place_is_used_and_what_is_none_is_told() {
     written(scratch.path(), &mmdb("DBIP-City-Lite", &[("192.0.2.0/24", "AT")]));
     assert_eq!(told(&geoip.load().unwrap())[0].as_deref(), Some("AT"));
     written(scratch.path(), b"");
-    assert_eq!(geoip.load().unwrap_err().code(), crate::Code::Unavailable);
+    assert_eq!(geoip.load().unwrap_err().code(), ibyok_core::Code::Unavailable);
 }
 
 proptest! {
@@ -140,7 +140,7 @@ proptest! {
         {
             told(&database);
             let code = database.was_sound().err().map(|error| error.code());
-            prop_assert!(code.is_none_or(|code| code == crate::Code::Unavailable));
+            prop_assert!(code.is_none_or(|code| code == ibyok_core::Code::Unavailable));
         }
     }
 }

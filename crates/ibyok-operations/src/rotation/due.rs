@@ -1,21 +1,18 @@
 //! The list of due items: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
 
-use ibyok_audit::Action;
-use ibyok_policy::{Environments, Scope};
-use jiff::{SignedDuration, Timestamp};
+use std::future::Future;
+
+use ibyok_core::audit::Action;
+use ibyok_core::jiff::{SignedDuration, Timestamp};
+use ibyok_core::keys::KeyInfo;
+use ibyok_core::pages::{Page, PageRequest};
+use ibyok_core::rotation::RotationVerbs;
+use ibyok_core::status::{DamagedRecord, RecordKind};
+use ibyok_core::tokens::{TokenInfo, TokenState};
+use ibyok_core::{EnvironmentName, Environments, Result, Scope};
 use serde::Serialize;
 
-use crate::base::error::{Error, Result};
-use crate::base::words::words;
-use crate::model::interval::Interval;
-use crate::model::key::KeyRecord;
-use crate::model::key_info::KeyInfo;
-use crate::model::name::EnvironmentName;
-use crate::model::token::TokenInfo;
-use crate::model::token::TokenState;
-use crate::records::damage::DamagedRecord;
-use crate::records::page::{Page, PageRequest};
-use crate::vault::handles::RotationVerbs;
+use crate::words::words;
 
 /// The numbers of days ahead of an end at which it is listed.
 const DAYS_AHEAD: [i64; 3] = [1, 7, 30];
@@ -65,30 +62,36 @@ pub struct Due {
     pub within_days: i64,
 }
 
-impl RotationVerbs<'_> {
+/// The list of due items, as a verb of [`Session::rotation`](ibyok_core::Session::rotation).
+pub trait DueExt {
     /// Lists the due items of an environment, or of all that this session sees, the most urgent first: current versions
     /// as old as the key's interval for rotation, keys that have expired at their provider or will within 30 days,
     /// and tokens that will end within 30 days. A token counts only once more than half of its life is over.
     /// Tokens are listed only for a session that may list them.
     ///
     /// # Errors
-    /// As [`KeyVerbs::list`](crate::keys::KeyVerbs::list).
-    pub async fn due(self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
-        let now = self.session.inner.records.now();
+    /// As [`KeyVerbs::list`](ibyok_core::keys::KeyVerbs::list).
+    fn due(self, environment: Option<&EnvironmentName>) -> impl Future<Output = Result<Page<Due>>> + Send;
+}
+
+impl DueExt for RotationVerbs<'_> {
+    async fn due(self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
+        let session = self.session();
+        let now = session.now();
         let (mut due, mut gaps) = (Vec::new(), Gaps::default());
         let first = || Some(PageRequest::default().limit(AT_ONCE));
         let mut page = first();
         while let Some(asked) = page {
-            let found = self.session.keys().list(environment, &asked).await?;
+            let found = session.keys().list(environment, &asked).await?;
             page = asked.following(&found);
             due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
             gaps.add(found.damaged, found.incomplete);
         }
-        if self.may_list_tokens().await? {
+        if session.may_use(Action::TokenList, Scope::TokensIssue).await? {
             page = first();
         }
         while let Some(asked) = page {
-            let found = self.session.tokens().list(&asked).await?;
+            let found = session.tokens().list(&asked).await?;
             page = asked.following(&found);
             let here = found.items.iter().filter(|token| reaches(token, environment));
             due.extend(here.filter_map(|token| of_token(token, now)));
@@ -96,57 +99,8 @@ impl RotationVerbs<'_> {
         }
         due.extend(gaps.damaged.iter().filter_map(|record| of_damaged(record, now)));
         due.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
-        Ok(Page {
-            items: due,
-            next: None,
-            damaged: gaps.damaged,
-            incomplete: gaps.incomplete,
-        })
+        Ok(Page::whole(due, gaps.damaged, gaps.incomplete))
     }
-
-    async fn may_list_tokens(self) -> Result<bool> {
-        let mut attempt = self.session.attempt(Action::TokenList);
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(&mut attempt, &self.session.asking)
-            .await?;
-        let may = self
-            .session
-            .inner
-            .gate
-            .may_use_somewhere(&attempt, &principal, Scope::TokensIssue);
-        match may.await {
-            Ok(()) => Ok(true),
-            Err(Error::Denied { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Sets or removes the interval for rotation and the end at the provider. `None` leaves a thing as it is.
-pub(crate) fn reschedule(
-    record: &mut KeyRecord,
-    rotate_every: Option<Option<Interval>>,
-    expires: Option<Option<Timestamp>>,
-    now: Timestamp,
-) -> Result<()> {
-    if let Some(Some(expires)) = expires
-        && expires <= now
-    {
-        return Err(Error::invalid(
-            "the key would already have expired",
-            "give a time in the future",
-        ));
-    }
-    if let Some(every) = rotate_every {
-        record.rotate_every = every.map(Interval::duration);
-    }
-    if let Some(expires) = expires {
-        record.expires = expires;
-    }
-    Ok(())
 }
 
 fn of_key(key: &KeyInfo, now: Timestamp) -> Vec<Due> {
@@ -192,9 +146,9 @@ impl Gaps {
 /// The entry for a record that cannot be read, so that an operator checks it.
 fn of_damaged(record: &DamagedRecord, now: Timestamp) -> Option<Due> {
     let kind = match record.kind {
-        "key" => DueKind::DamagedKey,
-        "token" => DueKind::DamagedToken,
-        "environment" => DueKind::DamagedEnvironment,
+        RecordKind::Key => DueKind::DamagedKey,
+        RecordKind::Token => DueKind::DamagedToken,
+        RecordKind::Environment => DueKind::DamagedEnvironment,
         _ => return None,
     };
     Some(Due {

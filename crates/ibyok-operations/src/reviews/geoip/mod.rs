@@ -6,7 +6,9 @@ mod absent;
 mod database;
 
 #[cfg(not(feature = "geoip"))]
-pub(crate) use absent::{Database, GeoIp};
+pub(crate) use absent::Database;
+#[cfg(not(feature = "geoip"))]
+pub use absent::GeoIp;
 #[cfg(feature = "geoip")]
 pub(crate) use database::Database;
 #[cfg(feature = "geoip")]

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use ibyok_audit::review::{Countries, Country};
+use ibyok_core::Result;
+use ibyok_core::audit::review::{Countries, Country};
 
-use crate::base::error::Result;
-
-/// A type without values, so that a review without the feature is the same code with no database to ask.
+/// A type without values: this crate was built without the feature `geoip`, so that no review asks a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum GeoIp {}
+#[expect(clippy::exhaustive_enums, reason = "nothing makes a value of it")]
+pub enum GeoIp {}
 
 impl GeoIp {
     pub(crate) fn load(&self) -> Result<Database> {

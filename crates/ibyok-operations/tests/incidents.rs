@@ -1,14 +1,30 @@
 //! The effects of an incident, and the steps that remain.
 #![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
+#[path = "../../ibyok-core/tests/scene/mod.rs"]
 mod scene;
 
+use ibyok_core::jiff::SignedDuration;
 use ibyok_core::{
-    Code, Environments, Grant, RequestContext, Scope, Scopes, incidents::IncidentRequest, jiff::Timestamp,
+    Code, Environments, Error, Grant, RequestContext, Scope, Scopes, Session,
+    incidents::{IncidentOpened, IncidentRequest, ReaderSource},
+    jiff::Timestamp,
     keys::VersionMark,
 };
-use jiff::SignedDuration;
+use ibyok_operations::incidents::{IncidentReport, IncidentReportExt as _, Step, StepKind, remaining};
+use ibyok_operations::reviews::ReviewHabits;
 use scene::{Scene, reading, secret};
+
+/// The steps that remain after an incident was opened.
+fn steps(opened: &IncidentOpened) -> Vec<Step> {
+    remaining(&opened.incident, &opened.key, &opened.copies)
+}
+
+/// The report about the key of the scene.
+async fn reported(session: &Session) -> Result<IncidentReport, Error> {
+    let habits = ReviewHabits::default();
+    session.incidents().report("prod/openai", None, &habits).await
+}
 
 fn leaked() -> IncidentRequest {
     IncidentRequest::new("found on a paste site")
@@ -279,13 +295,13 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
     operator.incidents().open(&key, leaked()).await.unwrap();
     scene.vault.retrieve(&worker, &key, &from).await.unwrap();
 
-    let report = operator.incidents().report("prod/openai", None).await.unwrap();
-    let reader = report.readers.first().unwrap();
+    let report = reported(&operator).await.unwrap();
+    let reader = report.facts.readers.first().unwrap();
     assert_eq!((reader.name.as_deref(), reader.count), (Some("worker"), 4));
     assert!(reader.addresses.contains(&"192.0.2.7".parse().unwrap()));
     assert!(reader.user_agents.contains("worker/1.0"));
-    assert_eq!(report.released_after, 1, "only what was released after the leak");
-    let reach = report.reach.first().unwrap();
+    assert_eq!(report.facts.released_after, 1, "only what was released after the leak");
+    let reach = report.facts.reach.first().unwrap();
     assert_eq!(reach.could_read, ["prod/openai", "prod/stripe"], "and nothing of dev");
     let did: Vec<_> = reach
         .did_read
@@ -293,16 +309,13 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
         .map(|did| (did.reference.as_str(), did.count))
         .collect();
     assert_eq!(did, [("prod/openai", 4), ("prod/stripe", 1)]);
-    assert!(report.timeline.iter().any(|line| line.action == "incident.open"));
-    let steps: Vec<_> = report.remaining.iter().map(|step| step.id).collect();
+    assert!(report.facts.timeline.iter().any(|line| line.action == "incident.open"));
+    let steps: Vec<_> = report.remaining.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(steps, ["replace", "provider", "review", "close"]);
 
     let only_incidents = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["prod"]));
     let token = scene.vault.as_token(&scene.token(only_incidents).await);
-    assert_eq!(
-        token.incidents().report("prod/openai", None).await.unwrap_err().code(),
-        Code::Denied
-    );
+    assert_eq!(reported(&token).await.unwrap_err().code(), Code::Denied);
 }
 
 #[tokio::test]
@@ -321,9 +334,12 @@ async fn who_read_here_and_elsewhere_is_told_with_every_version() {
     other.retrieve(&both, &key, &RequestContext::default()).await.unwrap();
     other.close().await.unwrap();
     scene.operator().incidents().open(&key, leaked()).await.unwrap();
-    let report = scene.operator().incidents().report("prod/openai", None).await.unwrap();
-    let reader = report.readers.first().unwrap();
-    assert_eq!((reader.name.as_deref(), reader.source), (Some("both"), "log"));
+    let report = reported(&scene.operator()).await.unwrap();
+    let reader = report.facts.readers.first().unwrap();
+    assert_eq!(
+        (reader.name.as_deref(), reader.source),
+        (Some("both"), ReaderSource::Log)
+    );
     assert!(reader.versions.iter().eq(&[1, 2]), "{:?}", reader.versions);
     assert!(reader.last >= here);
 }
@@ -340,9 +356,12 @@ async fn who_read_the_key_on_another_node_is_known_and_revoked_as_well() {
     let request = leaked().revoke_readers(Some(before));
     let opened = scene.operator().incidents().open(&key, request).await.unwrap();
     assert_eq!(opened.incident.revoked.len(), 1);
-    let report = scene.operator().incidents().report("prod/openai", None).await.unwrap();
-    let reader = report.readers.first().unwrap();
-    assert_eq!((reader.name.as_deref(), reader.source), (Some("away"), "usage"));
+    let report = reported(&scene.operator()).await.unwrap();
+    let reader = report.facts.readers.first().unwrap();
+    assert_eq!(
+        (reader.name.as_deref(), reader.source),
+        (Some("away"), ReaderSource::Usage)
+    );
 }
 
 #[tokio::test]
@@ -417,9 +436,9 @@ async fn many_refusals_push_no_release_out_of_a_report() {
         .retrieve(&token, &key, &RequestContext::default())
         .await
         .unwrap();
-    let report = operator.incidents().report("prod/openai", None).await.unwrap();
-    assert!(report.further_lines >= 20);
-    assert!(report.timeline.iter().any(|line| line.action == "key.retrieve"));
+    let report = reported(&operator).await.unwrap();
+    assert!(report.facts.further_lines >= 20);
+    assert!(report.facts.timeline.iter().any(|line| line.action == "key.retrieve"));
 }
 
 #[tokio::test]
@@ -434,13 +453,13 @@ async fn a_report_shows_the_grants_of_readers_to_those_alone_who_may_read_the_wh
         .await
         .unwrap();
     operator.incidents().open(&key, leaked()).await.unwrap();
-    let whole = operator.incidents().report("prod/openai", None).await.unwrap();
-    assert!(whole.reach.first().unwrap().grant.is_some());
+    let whole = reported(&operator).await.unwrap();
+    assert!(whole.facts.reach.first().unwrap().grant.is_some());
     let scopes = Scopes::from([Scope::IncidentsWrite, Scope::AuditRead]);
     let prod = Grant::new(scopes, Environments::named(["prod"]));
     let prod = scene.vault.as_token(&scene.token(prod).await);
-    let part = prod.incidents().report("prod/openai", None).await.unwrap();
-    assert!(part.reach.first().is_none_or(|reach| reach.grant.is_none()));
+    let part = reported(&prod).await.unwrap();
+    assert!(part.facts.reach.first().is_none_or(|reach| reach.grant.is_none()));
 }
 
 #[tokio::test]
@@ -458,9 +477,9 @@ async fn a_new_value_takes_the_place_of_the_leaked_one_in_the_same_step() {
     assert!(opened.not_replaced.is_none());
     assert!(!opened.incident.frozen);
     assert!(
-        opened.remaining.iter().all(|step| step.id != "replace"),
+        steps(&opened).iter().all(|step| step.id != StepKind::Replace),
         "{:?}",
-        opened.remaining
+        steps(&opened)
     );
     let read = scene
         .vault
@@ -470,9 +489,9 @@ async fn a_new_value_takes_the_place_of_the_leaked_one_in_the_same_step() {
     assert_eq!(read.text().unwrap(), "sk-two");
     let old = operator.retrieve(&scene.key("prod/openai?version=1")).await;
     assert_eq!(old.unwrap_err().code(), Code::VersionDisabled);
-    let report = operator.incidents().report("prod/openai", None).await.unwrap();
-    assert_eq!(report.incident.replaced.unwrap().version, 2);
-    let told: Vec<&str> = report.timeline.iter().map(|line| line.action.as_str()).collect();
+    let report = reported(&operator).await.unwrap();
+    assert_eq!(report.facts.incident.replaced.unwrap().version, 2);
+    let told: Vec<&str> = report.facts.timeline.iter().map(|line| line.action.as_str()).collect();
     assert!(told.contains(&"incident.open") && told.contains(&"key.set"), "{told:?}");
     // The same request once more is about the new value, which is refused as such: nothing is marked by it.
     let again = operator
@@ -683,9 +702,9 @@ async fn without_the_new_value_the_rest_is_as_after_opening_alone_and_is_done_la
         .await
         .unwrap();
     assert!(
-        opened.remaining.iter().any(|step| step.id == "unfreeze"),
+        steps(&opened).iter().any(|step| step.id == StepKind::Unfreeze),
         "{:?}",
-        opened.remaining
+        steps(&opened)
     );
     assert_eq!(operator.retrieve(&frozen).await.unwrap_err().code(), Code::KeyDisabled);
     operator.keys().enable(&frozen).await.unwrap();

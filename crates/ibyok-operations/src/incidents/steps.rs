@@ -1,21 +1,38 @@
 //! The steps that remain for a leaked key, in order.
 
-use ibyok_providers::Catalogue;
+use ibyok_core::incidents::{IncidentInfo, LeakedCopy};
+use ibyok_core::keys::{KeyInfo, Role, VersionMark, VersionState};
+use ibyok_core::providers::Catalogue;
 use serde::Serialize;
 
-use super::copies::LeakedCopy;
-use crate::model::incident::IncidentRecord;
-use crate::model::key::Role;
-use crate::model::key::VersionMark;
-use crate::model::key::VersionState;
-use crate::model::key_info::KeyInfo;
+use crate::words::words;
+
+words! {
+    /// The kind of a step.
+    pub enum StepKind {
+        /// Replace the leaked value.
+        Replace = "replace",
+        /// Treat another key with the same value.
+        Copy = "copy",
+        /// Revoke the value at the provider.
+        Provider = "provider",
+        /// Enable the key again.
+        Unfreeze = "unfreeze",
+        /// Destroy a version that leaked.
+        Destroy = "destroy",
+        /// Review the readers of the key.
+        Review = "review",
+        /// Close the incident.
+        Close = "close",
+    }
+}
 
 /// One step that remains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Step {
-    /// A word that stays the same: `replace`, `copy`, `provider`, `unfreeze`, `destroy`, `review`, `close`.
-    pub id: &'static str,
+    /// The kind of step, as a word that stays the same.
+    pub id: StepKind,
     /// The step, in words.
     pub what: String,
     /// The command or the page that does it.
@@ -23,7 +40,7 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(id: &'static str, what: impl Into<String>, how: impl Into<String>) -> Self {
+    fn new(id: StepKind, what: impl Into<String>, how: impl Into<String>) -> Self {
         Step {
             id,
             what: what.into(),
@@ -33,7 +50,8 @@ impl Step {
 }
 
 /// The steps that remain of an incident, by the state of its key and of other keys with the same value.
-pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[LeakedCopy]) -> Vec<Step> {
+#[must_use]
+pub fn remaining(incident: &IncidentInfo, key: &KeyInfo, copies: &[LeakedCopy]) -> Vec<Step> {
     let mut steps = Vec::new();
     if incident.closed.is_some() {
         return steps;
@@ -57,7 +75,7 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
             format!(" (create it at {})", provider.create_url())
         });
         steps.push(Step::new(
-            "replace",
+            StepKind::Replace,
             format!("replace the leaked value with a new value{at}"),
             how,
         ));
@@ -67,13 +85,13 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
     }
     let page = provider.map_or_else(|| "the provider's console".to_owned(), |p| p.revoke_url().to_owned());
     steps.push(Step::new(
-        "provider",
+        StepKind::Provider,
         "revoke the leaked value at the provider, and check its usage there",
         page,
     ));
     if key.disabled && replaced {
         steps.push(Step::new(
-            "unfreeze",
+            StepKind::Unfreeze,
             "enable the key again",
             format!("ibyok keys enable {reference}"),
         ));
@@ -82,7 +100,7 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
         if version.role != Role::Current && version.state != VersionState::Destroyed {
             let how = format!("ibyok rotate destroy {reference} --version {}", version.version);
             steps.push(Step::new(
-                "destroy",
+                StepKind::Destroy,
                 format!("destroy version {}", version.version),
                 how,
             ));
@@ -90,12 +108,12 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
     }
     let since = incident.since.unwrap_or(incident.opened.at);
     steps.push(Step::new(
-        "review",
+        StepKind::Review,
         "review the readers of the key, and the other keys in their reach",
         format!("ibyok incident report {reference} && ibyok audit review --since {since:.0}"),
     ));
     steps.push(Step::new(
-        "close",
+        StepKind::Close,
         "find the cause of the leak, fix it, and close the incident",
         format!("ibyok incident close {reference} --cause … --prevention …"),
     ));
@@ -107,10 +125,10 @@ fn same_value(copy: &LeakedCopy) -> Step {
     let reference = &copy.reference;
     if copy.marked {
         let how = format!("ibyok incident report {reference}");
-        return Step::new("copy", format!("replace the same value of `{reference}`"), how);
+        return Step::new(StepKind::Copy, format!("replace the same value of `{reference}`"), how);
     }
     Step::new(
-        "copy",
+        StepKind::Copy,
         format!("open an incident on `{reference}`, which serves the same value"),
         format!("ibyok incident open {reference} --reason …"),
     )

@@ -1,0 +1,5 @@
+//! The rotation of keys over time: the keys and tokens that are due.
+
+mod due;
+
+pub use self::due::{Due, DueExt, DueKind};
