@@ -38,37 +38,26 @@ mod token;
 mod usage;
 mod value;
 
-pub use change::Change;
-pub use document::Document;
-pub use external::{ExternalKey, ExternalMode, ExternalUsage, ExternalUsageItem, ExternalValue};
-pub use grant::{Grant, Scope};
-pub use health::{Agreement, Alive, History, PartState, Ready};
-pub use incident::{
-    Closing, Incident, IncidentClosing, IncidentNote, IncidentNoteRequest, IncidentOpened, IncidentRequest,
-    IncidentState, LeakedCopy, NotRevoked, Replacement, Step, StepId,
-};
-pub use interval::{Interval, NotAnInterval};
-pub use key::{KeyInfo, Mark, Role, Stamp, StateChange, StateChangeTo, VersionInfo, VersionState, Written};
-pub use key_change::{Enabling, Forcing, KeyCopy, KeyEdit, KeyWrite, WhichVersion};
-pub use last_use::LastUse;
-pub use limit::{EnvironmentLimit, EnvironmentLimitChange, LimitInForce, LimitScope, LimitSource};
-pub use mode::{EnvironmentClass, EnvironmentMode, KeyMode, Mode, ModeOverride, ModeSource, SetMode};
-pub use name::{FieldName, NotAFieldName};
-pub use page::{Damage, DamagedRecord, Page};
-pub use problem::{Problem, ProblemCode};
-pub use rate::{NotARate, Per, Rate};
-pub use report::{DidRead, IncidentReport, KeyReader, LineAt, Outcome, ProviderPages, Reach, ReaderSource, ReportLine};
-pub use review::{
-    Acknowledged, Finding, FindingAck, FindingSubject, LogRead, Review, ReviewDay, ReviewDone, ReviewDoneRequest,
-    ReviewNetwork, ReviewThresholds, ReviewToken, ReviewedLog, Severity, ShownLine, SubjectKind,
-};
-pub use rotation::{
-    Consumer, ConsumerKind, Destroyed, Drain, Due, DueKind, RotationStatus, VersionName, VersionUse, Waiting,
-    WaitingWhy,
-};
-pub use token::{
-    ChildToken, Issued, PrincipalKind, ReadKey, RevokedToken, TokenFinding, TokenFindingKind, TokenInfo, TokenRequest,
-    TokenRotation, TokenState, WhoAmI,
-};
-pub use usage::{UsageBy, UsageItem, UsageReport};
-pub use value::Value;
+// Each document has a module of its own, which has no other public item.
+pub use change::*;
+pub use document::*;
+pub use external::*;
+pub use grant::*;
+pub use health::*;
+pub use incident::*;
+pub use interval::*;
+pub use key::*;
+pub use key_change::*;
+pub use last_use::*;
+pub use limit::*;
+pub use mode::*;
+pub use name::*;
+pub use page::*;
+pub use problem::*;
+pub use rate::*;
+pub use report::*;
+pub use review::*;
+pub use rotation::*;
+pub use token::*;
+pub use usage::*;
+pub use value::*;

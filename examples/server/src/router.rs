@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::problem::Problem;
 use crate::ready::Readiness;
 use crate::room::Room;
-use crate::{gate, interface};
+use crate::{gate, routes};
 
 /// The state that all handlers share.
 pub(crate) struct Shared {
@@ -29,7 +29,7 @@ pub fn router(vault: Vault, options: Options) -> Router {
         readiness: Readiness::default(),
     });
     let mut router = Router::new();
-    for route in interface::routes() {
+    for route in routes::all() {
         let (path, allow) = (route.path(), route.allow());
         let refuse = move || std::future::ready(Problem::method(allow.clone()));
         let (methods, has_head) = route.into_methods();

@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 pub(crate) use operation::Operation;
 pub(crate) use parameter::{AFTER, BY, ENVIRONMENT, LAST_USE, LIMIT, Parameter, SINCE, UNTIL, VERSION};
 
-use crate::interface::Route;
+use crate::route::Route;
 
 /// The generated document, as it is served.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    let routes = crate::interface::routes();
+    let routes = crate::routes::all();
     // A document of strings and numbers cannot fail to be written.
     let mut text = serde_json::to_string_pretty(&describe(&routes)).unwrap_or_default();
     text.push('\n');
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn answers_and_requests_agree_on_the_schemas_that_both_use() {
         let mut schemas = Schemas::new();
-        for route in crate::interface::routes() {
+        for route in crate::routes::all() {
             for (_, operation) in route.operations() {
                 operation.describe(route.path(), &mut schemas);
             }

@@ -3,27 +3,48 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
+use axum::http::Method;
+use axum::routing::get;
 use ibyok_api as api;
 use ibyok_core::{
     EnvironmentName, KeyRef, Session,
     keys::{KeyId, KeyInfo},
     pages::Page,
 };
+use ibyok_documents::Documented;
 
 use super::page;
 use super::values::text_or_base64;
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
+use crate::openapi::{AFTER, ENVIRONMENT, LIMIT, Operation};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::route::Route;
 use crate::router::Shared;
-use ibyok_documents::Documented;
 
 /// The provider of a key without a named one.
 const CUSTOM: &str = "custom";
 
+pub(super) fn routes() -> Vec<Route> {
+    let list = Operation::new("externalKeys", "List the keys that the token may see")
+        .needs("Scope: keys:list")
+        .takes(ENVIRONMENT)
+        .takes(LIMIT)
+        .takes(AFTER)
+        .answers::<api::Page<api::ExternalKey>>(200, "A page");
+    let value = Operation::new("externalValue", "Retrieve a key's value")
+        .needs("Scope: keys:read")
+        .takes(ENVIRONMENT)
+        .answers::<api::ExternalValue<String>>(200, "The value");
+    vec![
+        Route::at("/external/keys").on(Method::GET, get(self::list), list),
+        Route::at("/external/keys/{name}/value").on(Method::GET, get(self::value), value),
+    ]
+}
+
 /// GET `/external/keys/{id or name}/value`
-pub(crate) async fn value(
+async fn value(
     State(shared): State<Arc<Shared>>,
     Caller(session): Caller,
     Path(name): Path<String>,
@@ -58,7 +79,7 @@ pub(crate) async fn value(
 }
 
 /// GET `/external/keys`
-pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env", "limit", "after"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
     let keys: Page<KeyInfo> = session.keys().list(environment.as_ref(), &page(&query)?).await?;

@@ -4,24 +4,52 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::Method;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use ibyok_api as api;
 
 use crate::answer::{Answer, json, ok};
+use crate::openapi::Operation;
 use crate::own_log::{self, Sort};
+use crate::route::Route;
 use crate::router::Shared;
 
+pub(super) fn routes() -> Vec<Route> {
+    let alive = Operation::new("alive", "Check that the process lives")
+        .for_anybody()
+        .answers::<api::Alive>(200, "The process lives");
+    let ready = Operation::new("ready", "Check that the vault can serve")
+        .for_anybody()
+        .answers::<api::Ready>(200, "The vault can serve")
+        .answers::<api::Ready>(503, "The vault cannot serve now");
+    let openapi = Operation::new("openapi", "Get this document")
+        .for_anybody()
+        .answers_json(200, "This document");
+    vec![
+        Route::at("/healthz")
+            .with_head()
+            .on(Method::GET, get(self::alive), alive),
+        Route::at("/readyz")
+            .with_head()
+            .on(Method::GET, get(self::ready), ready),
+        Route::at("/openapi.json")
+            .with_head()
+            .on(Method::GET, get(self::openapi), openapi),
+    ]
+}
+
 /// GET `/healthz`
-pub(crate) async fn alive() -> Answer {
+async fn alive() -> Answer {
     ok(&api::Alive {
         status: api::PartState::Ok,
     })
 }
 
 /// GET `/readyz`
-pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
+async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     let ready = shared.readiness.of(&shared.vault).await;
     let word = |name: &'static str, failure: &Option<String>| match failure {
         None => api::PartState::Ok,
@@ -60,6 +88,6 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
 }
 
 /// GET `/openapi.json`
-pub(crate) async fn openapi() -> Response {
+async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], crate::openapi::openapi()).into_response()
 }

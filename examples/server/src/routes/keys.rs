@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, RawQuery};
+use axum::http::Method;
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{delete, get, patch, put};
 use ibyok_api as api;
+use ibyok_api::schema;
+use ibyok_core::Scope;
+use ibyok_core::audit::Action;
 use ibyok_core::keys::IfExists;
 use ibyok_core::{
     EnvironmentName, Error, KeyRef, Secret, Session,
     keys::{FieldName, Interval, KeyEdit, KeyWrite, WhichVersion},
 };
+use ibyok_documents::{Documented, rate};
 use serde::Deserialize;
 
 use super::{key_ref, page};
@@ -19,18 +25,66 @@ use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::{Changing, tag};
 use crate::json::Raw;
+use crate::openapi::{AFTER, ENVIRONMENT, LAST_USE, LIMIT, Operation, Parameter, VERSION};
 use crate::problem::Problem;
 use crate::query::Query;
-use ibyok_documents::{Documented, rate};
+use crate::route::Route;
+use crate::takes::Takes;
 
 pub(crate) const SET_TAKES: &str = "the body accepts one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force and reason";
 const EDIT_TAKES: &str = "the body accepts provider, variable, labels, limit, rotate_every and expires_at";
-const VERSION_TAKES: &str = "the body accepts version, or may be empty";
-const COPY_TAKES: &str = "the body accepts to (`environment/name`) and replace";
-const ENABLE_TAKES: &str = "the body accepts version, force and reason, or may be empty";
+
+/// The request that writes a value, as JSON has it.
+pub(super) type Write = api::KeyWrite<String, schema::Field>;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![list_route(), key_route()]
+}
+
+fn list_route() -> Route {
+    let list = Operation::new("listKeys", "List the keys that the token may see")
+        .needs("Scope: keys:list")
+        .takes(ENVIRONMENT)
+        .takes(LIMIT)
+        .takes(AFTER)
+        .takes(LAST_USE)
+        .answers::<api::Page<api::KeyInfo>>(200, "A page");
+    Route::at("/api/v1/keys").on(Method::GET, get(self::list), list)
+}
+
+fn key_route() -> Route {
+    let show = Operation::new("showKey", "Show a key without its value")
+        .needs("Scope: keys:list")
+        .takes(VERSION)
+        .tagged()
+        .answers::<api::KeyInfo>(200, "The key");
+    let set = Operation::new("setKey", "Create a key or make a new current version")
+        .needs("Scope: keys:write")
+        .takes(Parameter::IF_ABSENT)
+        .conditional()
+        .body::<Write>()
+        .answers::<api::Written>(200, "A new version")
+        .answers::<api::Written>(201, "A new key");
+    let edit = Operation::new("editKey", "Change a key's settings")
+        .needs("Scope: keys:write")
+        .conditional()
+        .body::<api::KeyEdit>()
+        .answers::<api::KeyInfo>(200, "The key");
+    let remove = Operation::new("removeKey", "Remove a key with all its versions")
+        .needs("Scope: keys:destroy")
+        .conditional()
+        .answers::<api::KeyInfo>(200, "The key before its removal");
+    let takes_value = Takes::value(Action::KeySet, Scope::KeysWrite);
+    let takes_words = Takes::words(Action::KeyEdit, Scope::KeysWrite);
+    Route::at("/api/v1/keys/{env}/{name}")
+        .on(Method::GET, get(self::show), show)
+        .on(Method::PUT, put(self::set).layer(takes_value), set)
+        .on(Method::PATCH, patch(self::edit).layer(takes_words), edit)
+        .on(Method::DELETE, delete(self::remove), remove)
+}
 
 /// GET `/api/v1/keys`
-pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env", "limit", "after", "last_use"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
     let request = page(&query)?.last_use(query.flag("last_use")?);
@@ -38,7 +92,7 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 }
 
 /// GET `/api/v1/keys/{env}/{name}`
-pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
+async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
     let version: WhichVersion = Query::parse(query.as_deref(), &["version"])?
         .parsed("version")?
         .unwrap_or_default();
@@ -51,7 +105,7 @@ pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQu
 }
 
 /// PUT `/api/v1/keys/{env}/{name}`
-pub(crate) async fn set(
+async fn set(
     Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
@@ -87,75 +141,15 @@ pub(crate) async fn set(
 }
 
 /// PATCH `/api/v1/keys/{env}/{name}`
-pub(crate) async fn edit(
-    Changing(session): Changing,
-    Path(path): Path<Named>,
-    RawQuery(query): RawQuery,
-    body: Json,
-) -> Answer {
+async fn edit(Changing(session): Changing, Path(path): Path<Named>, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let edit = key_edit(body.parse(EDIT_TAKES)?)?;
     let key = path.key(&session).await?;
     ok(&session.keys().edit(&key, &edit).await?.document())
 }
 
-/// POST `/api/v1/keys/{env}/{name}/copy`
-pub(crate) async fn copy(
-    Caller(session): Caller,
-    Path(path): Path<Named>,
-    RawQuery(query): RawQuery,
-    body: Json,
-) -> Answer {
-    Query::parse(query.as_deref(), &[])?;
-    let copy = body.parse::<api::KeyCopy>(COPY_TAKES)?;
-    drop(body);
-    let from = path.key(&session).await?;
-    let to: KeyRef = copy.to.parse()?;
-    let existing = match copy.replace {
-        true => IfExists::Replace,
-        false => IfExists::Keep,
-    };
-    let written = session.keys().copy(&from, &to, existing).await?;
-    let status = if written.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    json(status, &written.document())
-}
-
-/// POST `/api/v1/keys/{env}/{name}/disable`
-pub(crate) async fn disable(
-    Changing(session): Changing,
-    Path(path): Path<Named>,
-    RawQuery(query): RawQuery,
-    body: Json,
-) -> Answer {
-    let version = version(query.as_deref(), &body)?;
-    let key = path.key(&session).await?;
-    ok(&session.keys().disable(&key.at_version(version)).await?.document())
-}
-
-/// POST `/api/v1/keys/{env}/{name}/enable`
-pub(crate) async fn enable(
-    Changing(session): Changing,
-    Path(path): Path<Named>,
-    RawQuery(query): RawQuery,
-    body: Json,
-) -> Answer {
-    let enable = body.parse_or_default::<api::Enabling>(ENABLE_TAKES)?;
-    let version = one_version(query.as_deref(), enable.version)?;
-    let force = forced(enable.force, enable.reason)?;
-    let key = path.key(&session).await?.at_version(version);
-    let enabled = match force {
-        None => session.keys().enable(&key).await?,
-        Some(reason) => session.keys().enable_by_force(&key, &reason).await?,
-    };
-    ok(&enabled.document())
-}
-
 /// DELETE `/api/v1/keys/{env}/{name}`
-pub(crate) async fn remove(Changing(session): Changing, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
+async fn remove(Changing(session): Changing, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let key = path.key(&session).await?;
     ok(&session.keys().remove(&key).await?.document())
@@ -183,26 +177,6 @@ fn only_if_absent(headers: &HeaderMap) -> Result<bool, Problem> {
         _ => Err(Problem::invalid(
             "this path accepts only the conditions `If-None-Match: *` and `If-Match`",
         )),
-    }
-}
-
-/// The version that is meant, by query or body; `None` is the whole key.
-fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
-    one_version(
-        query,
-        body.parse_or_default::<api::WhichVersion>(VERSION_TAKES)?.version,
-    )
-}
-
-/// The version that a query and a body name; they may not name two.
-fn one_version(query: Option<&str>, by_body: Option<u32>) -> Result<Option<u32>, Problem> {
-    let by_query = Query::parse(query, &["version"])?.number("version")?;
-    if by_body == Some(0) {
-        return Err(Problem::invalid("version is not a number of at least 1"));
-    }
-    match (by_query, by_body) {
-        (Some(one), Some(other)) if one != other => Err(Problem::invalid("the request names two different versions")),
-        (one, other) => Ok(one.or(other)),
     }
 }
 

@@ -1,21 +1,42 @@
-//! The handlers: each parses, makes one call of the core, and answers.
+//! The routes with their handlers: each handler parses, makes one call of a verb, and answers.
 
-pub(crate) mod external;
-pub(crate) mod health;
-pub(crate) mod incidents;
-pub(crate) mod keys;
-pub(crate) mod limits;
-pub(crate) mod modes;
-pub(crate) mod review;
-pub(crate) mod rotation;
-pub(crate) mod tokens;
-pub(crate) mod usage;
-pub(crate) mod values;
+mod external;
+mod health;
+mod incidents;
+mod keys;
+mod limits;
+mod modes;
+mod review;
+mod rotation;
+mod switches;
+mod tokens;
+mod usage;
+mod values;
 
 use ibyok_core::{KeyRef, Session, keys::KeyId, pages::PageRequest};
 
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::route::Route;
+
+/// Returns every route.
+pub(crate) fn all() -> Vec<Route> {
+    let all = [
+        external::routes(),
+        keys::routes(),
+        values::routes(),
+        usage::routes(),
+        switches::routes(),
+        rotation::routes(),
+        limits::routes(),
+        modes::routes(),
+        tokens::routes(),
+        incidents::routes(),
+        review::routes(),
+        health::routes(),
+    ];
+    all.into_iter().flatten().collect()
+}
 
 /// In the place of an environment: whichever has the key of this id.
 const ANYWHERE: &str = "_";

@@ -1,26 +1,55 @@
 //! The routes of usage.
 
 use axum::extract::RawQuery;
+use axum::http::Method;
+use axum::routing::get;
 use ibyok_api as api;
 use ibyok_core::{
     Session,
     jiff::Timestamp,
     usage::{UsageBy, UsageReport, UsageRequest},
 };
+use ibyok_documents::Documented;
 
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
+use crate::openapi::{BY, ENVIRONMENT, Operation, Parameter, SINCE, UNTIL};
 use crate::problem::Problem;
 use crate::query::Query;
-use ibyok_documents::Documented;
+use crate::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    let used = usage_operation("usage").answers::<api::UsageReport>(200, "The report");
+    let published = usage_operation("externalUsage").answers::<api::ExternalUsage>(200, "The report");
+    vec![
+        Route::at("/api/v1/usage").on(Method::GET, get(self::report), used),
+        Route::at("/external/usage").on(Method::GET, get(self::external), published),
+    ]
+}
+
+fn usage_operation(id: &'static str) -> Operation {
+    Operation::new(
+        id,
+        "Report usage: the consumers, the number of retrievals and the last ones",
+    )
+    .needs("Scope: usage:read")
+    .takes(BY)
+    .takes(SINCE)
+    .takes(UNTIL)
+    .takes(ENVIRONMENT)
+    .takes(Parameter::text(
+        "key",
+        "The key, as `environment/name`; every key if absent",
+    ))
+}
 
 /// GET `/api/v1/usage`
-pub(crate) async fn report(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+async fn report(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     ok(&read(&session, query.as_deref()).await?.document())
 }
 
 /// GET `/external/usage`
-pub(crate) async fn external(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+async fn external(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let report = read(&session, query.as_deref()).await?.document();
     ok(&api::ExternalUsage {
         by: report.by,

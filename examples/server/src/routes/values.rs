@@ -1,25 +1,41 @@
 //! Retrieval: the hot path.
 
 use axum::extract::{Path, RawQuery};
+use axum::http::Method;
+use axum::routing::get;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use ibyok_api as api;
+use ibyok_api::schema;
 use ibyok_core::{
     Released, Secret,
     keys::{FieldName, WhichVersion},
     secrecy::ExposeSecret,
 };
+use ibyok_documents::Documented;
+use schemars::SchemaGenerator;
 use serde::{Serialize, Serializer};
 
 use super::key_ref;
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
+use crate::openapi::{Operation, Parameter, VERSION};
 use crate::problem::Problem;
 use crate::query::Query;
-use ibyok_documents::Documented;
+use crate::route::Route;
+
+pub(super) fn routes() -> Vec<Route> {
+    let field = Parameter::query("field", "The field", SchemaGenerator::subschema_for::<api::FieldName>);
+    let retrieve = Operation::new("retrieve", "Retrieve a key's value")
+        .needs("Scope: keys:read")
+        .takes(VERSION)
+        .takes(field)
+        .answers::<api::Value<String, schema::Field>>(200, "The value");
+    vec![Route::at("/api/v1/keys/{env}/{name}/value").on(Method::GET, get(self::retrieve), retrieve)]
+}
 
 /// GET `/api/v1/keys/{env}/{name}/value`
-pub(crate) async fn retrieve(
+async fn retrieve(
     Caller(session): Caller,
     Path((environment, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,

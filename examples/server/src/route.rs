@@ -1,13 +1,6 @@
-//! The table of routes: each with its handler, its description and the scope that its body needs.
+//! A route: a path with its handlers, their descriptions and the scopes that their bodies need.
 //!
-//! The router and the OpenAPI description are both made from it, so that neither has a route that the other lacks.
-
-mod health;
-mod keys;
-mod reviews;
-mod rotations;
-mod settings;
-mod tokens;
+//! The router and the OpenAPI description are both made from the routes, so that neither has a route that the other lacks.
 
 use std::sync::Arc;
 
@@ -27,7 +20,7 @@ pub(crate) struct Route {
 
 impl Route {
     /// A path without methods. HEAD is refused: its answer about a value would have to be retrieved, and recorded, to be true.
-    fn at(path: &'static str) -> Self {
+    pub(crate) fn at(path: &'static str) -> Self {
         Route {
             path,
             methods: MethodRouter::new(),
@@ -37,13 +30,13 @@ impl Route {
     }
 
     /// Lets HEAD be asked.
-    fn with_head(mut self) -> Self {
+    pub(crate) fn with_head(mut self) -> Self {
         self.head = true;
         self
     }
 
     /// Adds a method with its handler and its description.
-    fn on(mut self, method: Method, handler: MethodRouter<Arc<Shared>>, operation: Operation) -> Self {
+    pub(crate) fn on(mut self, method: Method, handler: MethodRouter<Arc<Shared>>, operation: Operation) -> Self {
         self.methods = self.methods.merge(handler);
         self.operations.push((method, operation));
         self
@@ -69,15 +62,4 @@ impl Route {
         // Names of methods are a header's value.
         HeaderValue::try_from(methods.join(", ")).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
-}
-
-/// Every route.
-pub(crate) fn routes() -> Vec<Route> {
-    let mut routes = keys::routes();
-    routes.extend(rotations::routes());
-    routes.extend(settings::routes());
-    routes.extend(tokens::routes());
-    routes.extend(reviews::routes());
-    routes.extend(health::routes());
-    routes
 }
