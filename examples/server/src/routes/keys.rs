@@ -11,7 +11,6 @@ use ibyok_api as api;
 use ibyok_api::schema;
 use ibyok_core::Scope;
 use ibyok_core::audit::Action;
-use ibyok_core::keys::IfExists;
 use ibyok_core::{
     EnvironmentName, Error, KeyRef, Secret, Session,
     keys::{FieldName, Interval, KeyEdit, KeyWrite, WhichVersion},

@@ -10,6 +10,7 @@ use ibyok_core::KeyRef;
 use ibyok_core::Scope;
 use ibyok_core::audit::Action;
 use ibyok_core::keys::IfExists;
+use ibyok_documents::Documented;
 use schemars::SchemaGenerator;
 
 use super::keys::{Named, forced};
@@ -17,7 +18,6 @@ use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::Changing;
-use crate::documents::Documented;
 use crate::openapi::{Operation, Parameter};
 use crate::problem::Problem;
 use crate::query::Query;

@@ -177,25 +177,11 @@ impl IncidentVerbs<'_> {
         let key = self.key_now(&principal, &found).await?;
         let mut unseen = Vec::new();
         let seen = self.lines_about(&principal, &incident, since, &mut unseen).await?;
-        let realm = inner
-            .records
-            .environment_realm(namespace, &found.record.environment)
-            .await?;
-        let found_readers = inner.readers_of(&realm, found.record.key()?, since).await?;
-        let readers = found_readers.readers;
-        for gap in found_readers.unseen {
-            if !unseen.contains(&gap) {
-                unseen.push(gap);
-            }
-        }
+        let readers = self.readers_since(&principal, &found, since, &mut unseen).await?;
         let reach = inner
             .reach_of(attempt, &principal, &readers, since, &mut unseen)
             .await?;
-        let examined = match self.session.examined(attempt, &principal, examiner(since)).await {
-            Ok(examined) => Some(examined),
-            Err(Error::Unavailable { .. }) => None,
-            Err(error) => return Err(error),
-        };
+        let examined = self.session.examined(attempt, &principal, examiner(since)).await;
         let copies = self.copies_now(attempt, &principal, &found).await?;
         let facts = IncidentFacts {
             incident,
@@ -210,7 +196,35 @@ impl IncidentVerbs<'_> {
             reach,
             copies,
         };
-        Ok((facts, examined))
+        match examined {
+            Ok(examined) => Ok((facts, Some(examined))),
+            Err(Error::Unavailable { .. }) => Ok((facts, None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the readers of an incident's key since then, and adds what may hide one.
+    async fn readers_since(
+        self,
+        principal: &Principal,
+        found: &Found,
+        since: Timestamp,
+        unseen: &mut Vec<String>,
+    ) -> Result<Vec<KeyReader>> {
+        let inner = &self.session.inner;
+        let environment = &found.record.environment;
+        let realm = inner
+            .records
+            .environment_realm(principal.namespace(), environment)
+            .await?;
+        let readers = inner.readers_of(&realm, found.record.key()?, since).await?;
+        for gap in readers.unseen {
+            // Each part of the facts reads the log by itself, and meets the same gaps.
+            if !unseen.contains(&gap) {
+                unseen.push(gap);
+            }
+        }
+        Ok(readers.readers)
     }
 
     async fn key_now(self, principal: &Principal, found: &Found) -> Result<Option<KeyInfo>> {
