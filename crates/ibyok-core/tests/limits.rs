@@ -20,7 +20,8 @@ use ibyok_core::{
     tokens::attenuate,
 };
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Draw, Expect, Health, Limiter, RecordId, Revision, Store, Stored, Taken,
+    ChangeNumber, Changes, Collection, Draw, Expect, Health, Limiter, RecordId, RecordPut, Revision, Store, Stored,
+    Taken,
 };
 use scene::{CountingKek, Scene, reading, secret};
 
@@ -824,6 +825,14 @@ impl Store for Offering {
 
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> ibyok_storage::Result<Revision> {
         self.records.put(id, bytes, expect).await
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> ibyok_storage::Result<Vec<Option<Stored>>> {
+        self.records.get_many(ids).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> ibyok_storage::Result<Vec<Revision>> {
+        self.records.put_many(puts).await
     }
 
     async fn list(

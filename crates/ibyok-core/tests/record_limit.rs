@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use ibyok_core::{Code, FileSink, KeyRef, LocalKek, MemoryStore, Secret, Store, Vault, audit::SinkDurability};
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, RecordId, Result, Revision, Stored,
+    ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, RecordId, RecordPut, Result, Revision, Stored,
 };
 
 /// The limit of the store here, which real stores have at 16 MiB.
@@ -24,6 +24,17 @@ impl Store for Small {
             return Err(Error::too_large(LIMIT));
         }
         self.0.put(id, bytes, expect).await
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        self.0.get_many(ids).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        if puts.iter().any(|put| put.bytes.len() > LIMIT) {
+            return Err(Error::too_large(LIMIT));
+        }
+        self.0.put_many(puts).await
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

@@ -14,7 +14,7 @@ use ibyok_core::{
 };
 use ibyok_policy::{Environments, Scope, Scopes};
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Expect, Health, Limiter, RecordId, Result, Revision, Store, Stored,
+    ChangeNumber, Changes, Collection, Expect, Health, Limiter, RecordId, RecordPut, Result, Revision, Store, Stored,
 };
 
 /// A store that can stop to tell of changes.
@@ -32,6 +32,14 @@ impl Store for Silent {
 
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
         self.inner.put(id, bytes, expect).await
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        self.inner.get_many(ids).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        self.inner.put_many(puts).await
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ibyok_core::status::vault_in;
 use ibyok_core::store::{
-    ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, Limiter, RecordId, Result, Revision, Store,
-    Stored,
+    ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, Limiter, RecordId, RecordPut, Result,
+    Revision, Store, Stored,
 };
 
 /// The pause before a file that could not be reopened is tried again.
@@ -182,6 +182,19 @@ impl Store for ReopeningStore {
 
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
         let outcome = self.current().put(id, bytes, expect).await;
+        self.after(outcome).await
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        let mut outcome = self.current().get_many(ids).await;
+        if self.is_mended(&outcome).await {
+            outcome = self.current().get_many(ids).await;
+        }
+        self.after(outcome).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let outcome = self.current().put_many(puts).await;
         self.after(outcome).await
     }
 

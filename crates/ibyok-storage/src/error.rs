@@ -134,6 +134,21 @@ impl Error {
         Error::Poisoned { backend }
     }
 
+    /// Returns the same error for another caller that waited for the same answer.
+    pub(crate) fn repeated(&self) -> Self {
+        match self {
+            Error::Exists => Error::Exists,
+            Error::Conflict => Error::Conflict,
+            Error::TooLarge { limit } => Error::too_large(*limit),
+            Error::Invalid { what, hint } => Error::invalid(what.clone(), hint.clone()),
+            Error::Refused { what, hint } => Error::refused(what.clone(), hint.clone()),
+            Error::Unavailable { backend, source } => Error::unavailable(backend, told(source.as_ref())),
+            Error::Corrupt { what, source } => Error::corrupt(what.clone(), told(source.as_ref())),
+            Error::Newer { found, known } => Error::newer(*found, *known),
+            Error::Poisoned { backend } => Error::poisoned(backend),
+        }
+    }
+
     /// Returns the remedy for the error, in one line.
     pub fn hint(&self) -> &str {
         match self {

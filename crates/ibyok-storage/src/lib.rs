@@ -29,7 +29,7 @@
 //! # Out of scope
 //!
 //! It does not encrypt: callers give it sealed bytes. It knows no names, no tokens and no tenants, only kinds, realm
-//! tags and ids. It has no transaction over two records, no search by content, and no history. It cannot notice that
+//! tags and ids. It has no transaction over two records but a batch of writes, no search by content, and no history. It cannot notice that
 //! an older copy of the whole store was put back; its user must.
 #![forbid(unsafe_code)]
 
@@ -41,8 +41,10 @@ pub mod conformance;
 mod error;
 #[cfg(feature = "file")]
 mod file;
+mod grouped;
 mod health;
 mod journal_map;
+mod lane;
 mod limiter;
 mod map;
 mod memory;
@@ -69,6 +71,7 @@ pub use crate::changes::{Change, ChangeNumber, Changes};
 pub use crate::error::{Error, Result};
 #[cfg(feature = "file")]
 pub use crate::file::{FileOptions, FileStore};
+pub use crate::grouped::GroupedStore;
 pub use crate::health::{Durability, Health};
 #[cfg(not(feature = "file"))]
 pub use crate::journal_map::JournalMap as AuthenticatedMap;
@@ -79,7 +82,7 @@ pub use crate::memory::MemoryStore;
 pub use crate::pages::Pages;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::{PostgresOptions, PostgresStore};
-pub use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
+pub use crate::record::{Collection, Expect, Kind, RecordId, RecordPut, Revision, Stored};
 #[cfg(feature = "redis")]
 pub use crate::redis::{RedisOptions, RedisStore};
 pub use crate::store::{LIST_LIMIT, MAX_RECORD, Store, StoreExt};

@@ -10,7 +10,7 @@ use crate::changes::{Change, ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
 use crate::limiter::Limiter;
-use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+use crate::record::{Collection, Expect, RecordId, RecordPut, Revision, Stored};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
 /// The number of changes that the feed keeps.
@@ -92,19 +92,30 @@ impl Store for MemoryStore {
             return Err(Error::too_large(MAX_RECORD));
         }
         let mut data = self.data();
-        expect.compare(data.records.get(id).map(|stored| stored.revision))?;
-        // One counter for all records, so that a record that is made again never repeats a revision.
-        data.revision += 1;
-        let revision = Revision::new(data.revision);
-        data.records.insert(
-            *id,
-            Stored {
-                bytes: bytes.to_vec(),
-                revision,
-            },
-        );
-        self.tell(&mut data, id);
-        Ok(revision)
+        data.compare(id, expect)?;
+        Ok(self.insert(&mut data, id, bytes))
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        let data = self.data();
+        let (mut found, mut bytes) = (Vec::new(), 0_usize);
+        for id in ids.iter().take(LIST_LIMIT) {
+            let stored = data.records.get(id);
+            bytes = bytes.saturating_add(stored.map_or(0, |stored| stored.bytes.len()));
+            if bytes > MAX_RECORD && !found.is_empty() {
+                break;
+            }
+            found.push(stored.cloned());
+        }
+        Ok(found)
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let puts = RecordPut::first_batch(puts)?;
+        let mut data = self.data();
+        puts.iter().try_for_each(|put| data.compare(&put.id, put.expect))?;
+        let written = puts.iter().map(|put| self.insert(&mut data, &put.id, put.bytes));
+        Ok(written.collect())
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
@@ -139,7 +150,7 @@ impl Store for MemoryStore {
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
         let mut data = self.data();
-        Expect::Revision(expect).compare(data.records.get(id).map(|stored| stored.revision))?;
+        data.compare(id, Expect::Revision(expect))?;
         data.records.remove(id);
         self.tell(&mut data, id);
         Ok(())
@@ -159,7 +170,23 @@ impl Store for MemoryStore {
     }
 }
 
+impl Data {
+    fn compare(&self, id: &RecordId, expect: Expect) -> Result<()> {
+        expect.compare(self.records.get(id).map(|stored| stored.revision))
+    }
+}
+
 impl MemoryStore {
+    /// Writes a record that is as expected, and its change.
+    fn insert(&self, data: &mut Data, id: &RecordId, bytes: &[u8]) -> Revision {
+        // One counter for all records, so that a record that is made again never repeats a revision.
+        data.revision += 1;
+        let revision = Revision::new(data.revision);
+        data.records.insert(*id, Stored::new(bytes.to_vec(), revision));
+        self.tell(data, id);
+        revision
+    }
+
     /// Puts a change on the feed, under the same lock as the change itself.
     fn tell(&self, data: &mut Data, id: &RecordId) {
         if id.collection().kind().is_quiet() {

@@ -1,7 +1,9 @@
+use std::collections::HashSet;
 use std::fmt::{self, Debug, Display};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::store::{LIST_LIMIT, MAX_RECORD};
 
 /// The realm of records that belong to none. A hyphen is not base62, so no realm's tag can be this.
 const ROOT: [u8; 8] = *b"--------";
@@ -242,6 +244,62 @@ impl Stored {
     }
 }
 
+/// One record of a [`Store::put_many`](crate::Store::put_many).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "these are the arguments of `Store::put`")]
+pub struct RecordPut<'a> {
+    /// The id of the record.
+    pub id: RecordId,
+    /// The bytes to put.
+    pub bytes: &'a [u8],
+    /// The state that the store must find.
+    pub expect: Expect,
+}
+
+impl<'a> RecordPut<'a> {
+    /// A record with its bytes and its expected state.
+    pub const fn new(id: RecordId, bytes: &'a [u8], expect: Expect) -> Self {
+        RecordPut { id, bytes, expect }
+    }
+
+    /// Returns the puts at the beginning of `puts` that a backend writes in one transaction: at most [`LIST_LIMIT`], with at most
+    /// [`MAX_RECORD`] bytes together. For authors of a backend, who need check nothing else about them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for a record of more than [`MAX_RECORD`] bytes, [`Error::Invalid`] for an id that is there twice, anywhere
+    /// in `puts`.
+    pub fn first_batch<'p>(puts: &'p [RecordPut<'a>]) -> Result<&'p [RecordPut<'a>]> {
+        let mut ids = HashSet::with_capacity(puts.len());
+        let (mut count, mut bytes) = (0_usize, 0_usize);
+        for put in puts {
+            if put.bytes.len() > MAX_RECORD {
+                return Err(Error::too_large(MAX_RECORD));
+            }
+            if !ids.insert(&put.id) {
+                let what = format!("a batch with two writes of record `{}`", put.id);
+                return Err(Error::invalid(what, "put each record once in a batch"));
+            }
+            bytes = bytes.saturating_add(put.bytes.len());
+            if count < LIST_LIMIT && bytes <= MAX_RECORD {
+                count += 1;
+            }
+        }
+        Ok(puts.get(..count).unwrap_or(puts))
+    }
+}
+
+/// Shows the size and not the bytes.
+impl Debug for RecordPut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordPut")
+            .field("id", &self.id)
+            .field("bytes", &format_args!("[{} bytes]", self.bytes.len()))
+            .field("expect", &self.expect)
+            .finish()
+    }
+}
+
 /// Shows the size and not the bytes.
 impl Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -327,6 +385,22 @@ mod tests {
     fn quiet_kinds_begin_at_128() {
         assert!(!Kind::new(127).is_quiet());
         assert!(Kind::new(128).is_quiet());
+    }
+
+    #[test]
+    fn a_batch_ends_where_a_transaction_would_be_too_large() {
+        let half = vec![0; MAX_RECORD / 2];
+        let id = |number: u16| RecordId::new(Collection::root(Kind::new(3)), u128::from(number).to_be_bytes());
+        let put = |number| RecordPut::new(id(number), &half, Expect::Absent);
+        let puts: Vec<RecordPut<'_>> = (0..3).map(put).collect();
+        assert_eq!(RecordPut::first_batch(&puts).unwrap(), &puts[..2]);
+        let puts: Vec<RecordPut<'_>> = (0..1500)
+            .map(|number| RecordPut::new(id(number), b"x", Expect::Absent))
+            .collect();
+        assert_eq!(RecordPut::first_batch(&puts).unwrap().len(), LIST_LIMIT);
+        assert!(RecordPut::first_batch(&[]).unwrap().is_empty());
+        let shown = format!("{:?}", RecordPut::new(id(1), b"sk-SENTINEL", Expect::Absent));
+        assert!(shown.contains("[11 bytes]") && !shown.contains("SENTINEL"), "{shown}");
     }
 
     #[test]

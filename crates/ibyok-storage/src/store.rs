@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::health::Health;
 use crate::limiter::Limiter;
 use crate::pages::Pages;
-use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+use crate::record::{Collection, Expect, RecordId, RecordPut, Revision, Stored};
 
 /// The most bytes that a record may have: 16 MiB.
 pub const MAX_RECORD: usize = 16 * 1024 * 1024;
@@ -27,7 +27,8 @@ pub const LIST_LIMIT: usize = 1000;
 /// # Atomicity
 ///
 /// Each `put` and `delete` happens whole or not at all, and at one instant between its call and its return. Comparing and writing
-/// are one step: if several writers expect the same revision, exactly one wins. There are no transactions over two records.
+/// are one step: if several writers expect the same revision, exactly one wins. A [`put_many`](Store::put_many) is one step as well,
+/// for the records that it writes. There is no other transaction over two records.
 ///
 /// # Durability
 ///
@@ -64,8 +65,8 @@ pub const LIST_LIMIT: usize = 1000;
 ///
 /// # Writing your own
 ///
-/// Implement the nine methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository explains
-/// each step, and `examples/backend` is a complete store in under a hundred lines of code.
+/// Implement the eleven methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository explains
+/// each step, and `examples/backend` is a complete store in little more than a hundred lines of code.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
     /// Returns the record, or `None` if there is none. The call sees every `put` that returned before it.
@@ -78,6 +79,32 @@ pub trait Store: Debug + Send + Sync {
     /// [`Exists`](crate::Error::Exists) if [`Expect::Absent`] finds a record; [`Conflict`](crate::Error::Conflict) if
     /// [`Expect::Revision`] finds another revision or none; [`TooLarge`](crate::Error::TooLarge) over [`MAX_RECORD`] bytes.
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision>;
+
+    /// Returns the records with these ids, in the order of the ids, with `None` for each id without a record. An id may be there twice.
+    ///
+    /// The answer may end early, after at least one record: the caller asks again for the remaining ids. A backend must end it after
+    /// [`LIST_LIMIT`] ids, and before the record with which the bytes would exceed [`MAX_RECORD`] together. The records need not be of
+    /// one instant, but each is as [`get`](Store::get) would return it.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](crate::Error::Corrupt) if one of the records cannot be read. The caller then reads each by itself.
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>>;
+
+    /// Writes the first of these records, all of them or none, and returns their new revisions in the same order.
+    ///
+    /// The number of revisions is the number of records that were written: at least one, unless `puts` is empty. The caller puts the
+    /// remaining records with the next call. A backend with transactions writes as many records as
+    /// [`RecordPut::first_batch`] returns. A backend without them writes one record at a time, and so keeps the promise as well.
+    ///
+    /// Each record takes its own number in the change feed, in the order of `puts`.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Store::put), and [`Invalid`](crate::Error::Invalid) if a record is there twice. Except after
+    /// [`Unavailable`](crate::Error::Unavailable) and [`Poisoned`](crate::Error::Poisoned), nothing was written. The error does not say
+    /// which record was not as expected.
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>>;
 
     /// The ids of a collection in order, beginning after `after`: at most `limit`, and never more than [`LIST_LIMIT`]. Fewer than
     /// the smaller of the two means that there are no more. A record that exists during the whole of a paged listing is in it exactly once.
@@ -156,6 +183,14 @@ macro_rules! forward {
 
             async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
                 T::put(self, id, bytes, expect).await
+            }
+
+            async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+                T::get_many(self, ids).await
+            }
+
+            async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+                T::put_many(self, puts).await
             }
 
             async fn list(

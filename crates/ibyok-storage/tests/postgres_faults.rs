@@ -13,7 +13,9 @@ mod servers;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ibyok_storage::{ChangeNumber, Durability, Error, Expect, PostgresOptions, PostgresStore, Result, Store, open};
+use ibyok_storage::{
+    ChangeNumber, Durability, Error, Expect, PostgresOptions, PostgresStore, RecordPut, Result, Store, Stored, open,
+};
 use tokio::task::JoinSet;
 
 use self::faults::{Backend, hides, id, is_unavailable, put, recovers, timed};
@@ -80,6 +82,15 @@ async fn a_row_that_no_store_wrote_closes_no_collection_and_can_be_replaced() {
     let expect = Expect::Revision(there.revision);
     let mended = store.put(&id(1), b"mended", expect).await.unwrap();
     assert_eq!(store.get(&id(1)).await.unwrap().unwrap().revision, mended);
+    // The same for many at once.
+    let ids = [id(2), id(3)];
+    let there: Vec<Stored> = store.get_many(&ids).await.unwrap().into_iter().flatten().collect();
+    let puts = ids.iter().zip(&there);
+    let puts: Vec<RecordPut<'_>> = puts
+        .map(|(id, there)| RecordPut::new(*id, b"mended", Expect::Revision(there.revision)))
+        .collect();
+    let mended = store.put_many(&puts).await.unwrap();
+    assert_eq!(store.get(&id(3)).await.unwrap().unwrap().revision, mended[1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ mod servers;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ibyok_storage::{ChangeNumber, Durability, Error, Expect, RedisStore, Result, Store, open};
+use ibyok_storage::{ChangeNumber, Durability, Error, Expect, RecordPut, RedisStore, Result, Store, Stored, open};
 
 use self::faults::{Backend, hides, id, is_unavailable, put, recovers, timed};
 use self::servers::redis::{PASSWORD, Redis};
@@ -165,10 +165,16 @@ async fn a_record_that_no_store_wrote_closes_no_collection_and_can_be_replaced()
     let first = store.list(id(1).collection(), None, 2).await.unwrap();
     assert_eq!(first, [id(1), id(2)]);
     assert_eq!(store.list(id(1).collection(), Some(&id(2)), 2).await.unwrap(), [id(3)]);
-    for number in 1..=3 {
-        let there = store.get(&id(number)).await.unwrap().unwrap();
-        let expect = Expect::Revision(there.revision);
-        let mended = store.put(&id(number), b"mended", expect).await.unwrap();
+    let ids = [id(1), id(2), id(3)];
+    let there: Vec<Stored> = store.get_many(&ids).await.unwrap().into_iter().flatten().collect();
+    let puts = ids.iter().zip(&there);
+    let puts: Vec<RecordPut<'_>> = puts
+        .map(|(id, there)| RecordPut::new(*id, b"mended", Expect::Revision(there.revision)))
+        .collect();
+    // Record 1 is mended alone, the others at once.
+    let first = store.put(&id(1), b"mended", puts[0].expect).await.unwrap();
+    let rest = store.put_many(&puts[1..]).await.unwrap();
+    for (number, mended) in [(1, first), (2, rest[0]), (3, rest[1])] {
         let stored = store.get(&id(number)).await.unwrap().unwrap();
         assert_eq!((stored.bytes.as_slice(), stored.revision), (&b"mended"[..], mended));
         store.delete(&id(number), mended).await.unwrap();

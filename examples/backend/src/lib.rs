@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, fs::File, io, io::Write, path::PathBuf, tim
 use ibyok_storage::{
     Change, ChangeNumber, Changes, Collection, Durability, Error, Expect, Health, LIST_LIMIT, Limiter,
 };
-use ibyok_storage::{MAX_RECORD, RecordId, Result, Revision, Store, Stored};
+use ibyok_storage::{MAX_RECORD, RecordId, RecordPut, Result, Revision, Store, Stored};
 
 /// The store in `directory`, which must exist, with a feed that keeps `keep` changes.
 #[derive(Debug)]
@@ -48,23 +48,27 @@ impl JsonStore {
     }
 
     /// Compares, changes, counts and notifies under one lock. Nothing in it is `await`ed, so no caller can drop it half-way.
-    fn write(&self, id: &RecordId, bytes: Option<&[u8]>, expect: Expect) -> Result<Revision> {
+    fn write(&self, changes: &[(RecordId, Option<&[u8]>, Expect)]) -> Result<Vec<Revision>> {
         let lock = File::create(self.directory.join("store.lock")).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        let (mut data, name) = (self.read()?, id.to_string());
-        expect.compare(data.records.get(&name).map(|found| Revision::new(found.0)))?;
-        data.revision += 1;
-        match bytes {
-            Some(bytes) => data.records.insert(name.clone(), (data.revision, bytes.to_vec())),
-            None => data.records.remove(&name),
-        };
-        if !id.collection().kind().is_quiet() {
-            data.change += 1;
-            data.feed.insert(data.change, name);
-            data.feed.retain(|number, _| number + self.keep > data.change);
+        let (mut data, mut revisions) = (self.read()?, Vec::new());
+        for (id, bytes, expect) in changes {
+            let name = id.to_string();
+            expect.compare(data.records.get(&name).map(|found| Revision::new(found.0)))?;
+            data.revision += 1;
+            revisions.push(Revision::new(data.revision));
+            match bytes {
+                Some(bytes) => data.records.insert(name.clone(), (data.revision, bytes.to_vec())),
+                None => data.records.remove(&name),
+            };
+            if !id.collection().kind().is_quiet() {
+                data.change += 1;
+                data.feed.insert(data.change, name);
+            }
         }
+        data.feed.retain(|number, _| number + self.keep > data.change);
         self.replace(&data).map_err(failed)?;
-        Ok(Revision::new(data.revision))
+        Ok(revisions)
     }
 }
 
@@ -76,10 +80,30 @@ impl Store for JsonStore {
     }
 
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
-        match bytes.len() {
-            0..=MAX_RECORD => self.write(id, Some(bytes), expect),
-            _ => Err(Error::too_large(MAX_RECORD)),
+        let put = RecordPut::new(*id, bytes, expect);
+        Ok(self.put_many(&[put]).await?.swap_remove(0))
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        let (data, mut found, mut bytes) = (self.read()?, Vec::new(), 0);
+        for id in ids.iter().take(LIST_LIMIT) {
+            let record = data.records.get(&id.to_string());
+            bytes += record.as_ref().map_or(0, |record| record.1.len());
+            if bytes > MAX_RECORD && !found.is_empty() {
+                break;
+            }
+            found.push(record.map(|record| Stored::new(record.1.clone(), Revision::new(record.0))));
         }
+        Ok(found)
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let puts = RecordPut::first_batch(puts)?.iter();
+        self.write(
+            &puts
+                .map(|put| (put.id, Some(put.bytes), put.expect))
+                .collect::<Vec<_>>(),
+        )
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
@@ -113,7 +137,7 @@ impl Store for JsonStore {
     }
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
-        self.write(id, None, Expect::Revision(expect)).map(drop)
+        self.write(&[(*id, None, Expect::Revision(expect))]).map(drop)
     }
 
     async fn scrub(&self) -> Result<Option<String>> {

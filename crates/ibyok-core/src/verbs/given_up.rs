@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ibyok_audit::FileSink;
 use ibyok_crypto::{LocalKek, RealmKeys, Secret};
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Error as StorageError, Expect, Health, Limiter, MemoryStore, RecordId, Result,
-    Revision, Store, Stored,
+    ChangeNumber, Changes, Collection, Error as StorageError, Expect, Health, Limiter, MemoryStore, RecordId,
+    RecordPut, Result, Revision, Store, Stored,
 };
 
 use crate::forging::scene;
@@ -49,6 +49,16 @@ impl Store for BadPage {
             return Err(StorageError::unavailable("put", "the disk is full"));
         }
         self.inner.put(id, bytes, expect).await
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        ids.iter().try_for_each(|id| self.looks_at(id))?;
+        self.inner.get_many(ids).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let Some(put) = puts.first() else { return Ok(Vec::new()) };
+        Ok(vec![self.put(&put.id, put.bytes, put.expect).await?])
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

@@ -116,6 +116,18 @@ async fn transact(
 /// Applies the changes. Returns whether they changed anything.
 async fn edit(tree: &mut Tree<'_>, changes: &[MapChange]) -> Result<bool, Trouble> {
     let mut changed = false;
+    for table in Table::ALL {
+        let names = changes.iter().filter_map(|change| match change {
+            MapChange::Raise { key, .. } if table == Table::Numbers => Some(key.as_slice()),
+            MapChange::Put { key, .. } if table == Table::Texts => Some(key.as_slice()),
+            MapChange::Raise { .. } | MapChange::Put { .. } | MapChange::Generation(_) => None,
+        });
+        let names: Vec<&[u8]> = names.collect();
+        // One change reads its nodes on its way.
+        if names.len() > 1 {
+            tree.read_ahead(table, &names).await?;
+        }
+    }
     for change in changes {
         changed |= apply(tree, change).await?;
     }

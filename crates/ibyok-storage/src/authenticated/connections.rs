@@ -15,13 +15,14 @@ use super::refused::{Refused, Trouble};
 use super::schema;
 use crate::error::{Error, Result};
 use crate::file::{FileError, Identity, PATIENCE, place, public, shown, write_ahead};
+use crate::lane::Lane;
 use crate::map::{MapDurability, MapKey};
 
 /// The largest number of concurrent readers.
 const READERS: usize = 2;
 
 /// The number of nodes above the leaves that are kept in memory: a node is at most 4 kB.
-const KEPT: usize = 128;
+const KEPT: usize = 2048;
 
 /// A connection that writes, and how durable its commits are.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Connections {
     next: AtomicUsize,
     newest: Lock<Option<Whole>>,
     nodes: Lock<HashMap<Mac, Arc<Node>>>,
+    /// Lookups of numbers, which share a statement when many come at once.
+    pub(super) lookups: Lane<Vec<u8>, Option<u64>>,
 }
 
 impl Connections {
@@ -68,6 +71,7 @@ impl Connections {
             next: AtomicUsize::new(0),
             newest: Lock::default(),
             nodes: Lock::default(),
+            lookups: Lane::new(READERS),
         }))
     }
 

@@ -5,7 +5,7 @@
 //! - `tree`: changing the trees within a transaction
 //! - `schema`: the tables of the SQLite file, and the marks by which the file is recognised
 //! - `connections`: one connection that writes, two that read, and the newest state that they saw
-//! - `apply`, `read`: the statements
+//! - `apply`, `read`, `read_many`: the statements
 //! - `verify`: reading the whole, and reading a damaged file as far as possible
 //! - `refused`: the reasons why a file is refused
 //!
@@ -24,6 +24,7 @@ mod connections;
 mod digest;
 mod node;
 mod read;
+mod read_many;
 mod refused;
 mod schema;
 mod tree;

@@ -14,16 +14,17 @@ use super::tree::{NODE, fits};
 use super::{AuthenticatedMap, BACKEND};
 use crate::error::{Error, Result};
 use crate::file::shown;
+use crate::lane::answered;
 use crate::map::{MapKey, MapSummary};
 
 /// The least number of items of a page that is not the last.
 const PAGE: usize = 1000;
 
 /// The number of times that a lookup begins again because others change the map.
-const TRIES: usize = 64;
+pub(super) const TRIES: usize = 64;
 
 /// The row of the whole as it is stored, and the body of a node.
-type Row = (
+pub(super) type Row = (
     i64,
     i64,
     i64,
@@ -37,9 +38,9 @@ type Row = (
 );
 
 /// The position of a lookup: a node, the level of the node above, and the first key that is behind the node.
-struct Step {
-    child: Child,
-    above: Option<u8>,
+pub(super) struct Step {
+    pub(super) child: Child,
+    pub(super) above: Option<u8>,
     next: Option<Vec<u8>>,
 }
 
@@ -56,8 +57,15 @@ impl AuthenticatedMap {
     /// [`Error::Corrupt`] if the file is not as it was written, or is older than this handle has seen; [`Error::Unavailable`] if it
     /// cannot be read or is not in its place any more.
     pub async fn number(&self, name: &[u8]) -> Result<Option<u64>> {
+        let connections = &self.connections;
         // A file that was replaced under this handle must not answer for the one that is there.
-        self.connections.check_identity()?;
+        connections.check_identity()?;
+        let entered = connections.lookups.enter(|| name.to_vec(), || self.begin_lookups());
+        answered(BACKEND, entered, self.number_alone(name)).await
+    }
+
+    /// The same in a statement of its own.
+    pub(super) async fn number_alone(&self, name: &[u8]) -> Result<Option<u64>> {
         let leaf = self.leaf(Table::Numbers, name).await?;
         let found = leaf.entries.iter().find(|entry| entry.key == name);
         Ok(found.and_then(|entry| as_number(Some(&entry.value))))
@@ -181,7 +189,12 @@ async fn step(
 }
 
 /// Goes from the root towards a key as far as the nodes are known.
-fn walk(connections: &Connections, newest: Option<&Whole>, table: Table, name: &[u8]) -> Result<Step, Refused> {
+pub(super) fn walk(
+    connections: &Connections,
+    newest: Option<&Whole>,
+    table: Table,
+    name: &[u8],
+) -> Result<Step, Refused> {
     let root = newest.map_or(Child::later(table.root()), |whole| whole.root(table));
     let mut place = Step {
         child: root,
@@ -218,9 +231,15 @@ async fn look(
     .fetch_optional(connection)
     .await?;
     let missing = Refused::Damaged("the row of the whole is missing");
-    let (generation, numbers, texts, nodes, next, numbers_root, texts_root, mac, owner, body) = row.ok_or(missing)?;
+    let row = row.ok_or(missing)?;
+    Ok(checked(key, row)?)
+}
+
+/// Checks the row of the whole, and takes it apart.
+pub(super) fn checked(key: &dyn MapKey, row: Row) -> Result<(Whole, Option<Vec<u8>>), Refused> {
+    let (generation, numbers, texts, nodes, next, numbers_root, texts_root, mac, owner, body) = row;
     if owner != key.owner() {
-        return Err(Refused::Foreign.into());
+        return Err(Refused::Foreign);
     }
     let number = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
     let root = |root: &[u8]| {
@@ -237,7 +256,7 @@ async fn look(
         texts_root: root(&texts_root)?,
     };
     if !is_same(&whole.mac(key), &mac) {
-        return Err(Refused::Damaged("the row of the whole does not fit its MAC").into());
+        return Err(Refused::Damaged("the row of the whole does not fit its MAC"));
     }
     Ok((whole, body))
 }

@@ -115,13 +115,8 @@ impl<'a> Tree<'a> {
                 self.whole.set_root(table, mac);
             }
         }
-        for Row { id, body, mac } in rows {
-            sqlx::query("INSERT OR REPLACE INTO nodes (id, body, mac) VALUES (?1, ?2, ?3)")
-                .bind(id)
-                .bind(body)
-                .bind(mac.to_vec())
-                .execute(&mut *self.connection)
-                .await?;
+        if !rows.is_empty() {
+            store_nodes(self.connection, &rows).await?;
         }
         for id in self.removed {
             let remove = sqlx::query("DELETE FROM nodes WHERE id = ?1").bind(id);
@@ -146,6 +141,50 @@ impl<'a> Tree<'a> {
             above = Some(held.node.level);
             child = held.node.child(at).ok_or(Refused::Damaged(NODE))?;
         }
+    }
+
+    /// Reads the nodes on the way to several keys: one statement for each level, in place of one for each node.
+    pub(super) async fn read_ahead(&mut self, table: Table, names: &[&[u8]]) -> Result<(), Trouble> {
+        let mut places: Vec<(&[u8], Child, Option<u8>)> =
+            names.iter().map(|name| (*name, self.whole.root(table), None)).collect();
+        // Each level is one below the last, which `load_all` checks.
+        while !places.is_empty() {
+            self.load_all(table, &places).await?;
+            let mut below = Vec::new();
+            for (name, child, _) in places {
+                let node = &self.held.get(&child.id).ok_or(Refused::Damaged(NODE))?.node;
+                if !node.is_leaf() {
+                    let next = node.child(node.child_place(name)).ok_or(Refused::Damaged(NODE))?;
+                    below.push((name, next, Some(node.level)));
+                }
+            }
+            places = below;
+        }
+        Ok(())
+    }
+
+    async fn load_all(&mut self, table: Table, places: &[(&[u8], Child, Option<u8>)]) -> Result<(), Trouble> {
+        let missing = places.iter().filter(|(_, child, _)| !self.held.contains_key(&child.id));
+        let missing: HashMap<i64, (Child, Option<u8>)> =
+            missing.map(|(_, child, above)| (child.id, (*child, *above))).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = missing.keys().map(i64::to_string).collect();
+        let bodies: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT id, body FROM nodes WHERE id IN (SELECT value FROM json_each(?1))")
+                .bind(format!("[{}]", ids.join(",")))
+                .fetch_all(&mut *self.connection)
+                .await?;
+        let mut bodies: HashMap<i64, Vec<u8>> = bodies.into_iter().collect();
+        for (id, (child, above)) in missing {
+            let node = bodies.remove(&id).and_then(|body| verified(self.key, &child, &body));
+            let node = node
+                .filter(|node| fits(node, table, above))
+                .ok_or(Refused::Damaged(NODE))?;
+            self.held.insert(id, Held { node, changed: false });
+        }
+        Ok(())
     }
 
     async fn load(&mut self, table: Table, child: &Child, above: Option<u8>) -> Result<(), Trouble> {
@@ -261,6 +300,27 @@ impl<'a> Tree<'a> {
 /// Returns true if a node belongs where it was found: in its tree, and one level below the node above.
 pub(super) fn fits(node: &Node, table: Table, above: Option<u8>) -> bool {
     node.table == table && above.is_none_or(|above| node.level.checked_add(1) == Some(above))
+}
+
+/// Stores nodes in one statement: their bodies and MACs in one piece each, and where each body begins, from 1, with its length.
+async fn store_nodes(connection: &mut SqliteConnection, rows: &[Row]) -> sqlx::Result<()> {
+    let (mut bodies, mut macs, mut pieces) = (Vec::new(), Vec::new(), Vec::with_capacity(rows.len()));
+    for Row { id, body, mac } in rows {
+        pieces.push(format!("[{id},{},{}]", bodies.len() + 1, body.len()));
+        bodies.extend_from_slice(body);
+        macs.extend_from_slice(mac);
+    }
+    sqlx::query(
+        "INSERT OR REPLACE INTO nodes (id, body, mac)
+         SELECT piece.value ->> 0, substr(?1, piece.value ->> 1, piece.value ->> 2), substr(?2, piece.key * 32 + 1, 32)
+         FROM json_each(?3) AS piece",
+    )
+    .bind(bodies)
+    .bind(macs)
+    .bind(format!("[{}]", pieces.join(",")))
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Stores the row of the whole. It changes with every call, so that the transaction has something to put on the disk.

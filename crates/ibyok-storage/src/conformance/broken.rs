@@ -1,6 +1,7 @@
 //! Stores with one fault each. A suite that passes one of them would prove nothing.
 
 mod limiter;
+mod many;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
 use crate::limiter::Limiter;
 use crate::memory::MemoryStore;
-use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
+use crate::record::{Collection, Expect, Kind, RecordId, RecordPut, Revision, Stored};
 use crate::store::Store;
 
 /// The fault of a broken store.
@@ -46,6 +47,20 @@ enum Fault {
     SmallLimit,
     /// It takes upper and lower case for the same, as a careless collation does.
     IgnoresCase,
+    /// It reads many records in the order of their ids.
+    ReadsSorted,
+    /// It leaves out the records that are not there.
+    SkipsAbsent,
+    ReadsWithoutLimit,
+    /// It writes one record after the other, until one is not as expected.
+    WritesUntilRefused,
+    /// It writes the records that are as expected.
+    WritesSome,
+    WritesTwice,
+    /// The last revision of a batch is the revision of each of its records.
+    GivesOneRevision,
+    /// The changes of a batch are in the feed in the order of ids.
+    FeedsBatchesSorted,
     SkipsInListing,
     ListsUnordered,
     /// It goes on with the id that it was to go on after.
@@ -90,7 +105,7 @@ enum Fault {
 
 impl Fault {
     /// Each fault, and promises that it breaks.
-    const ALL: [(Fault, &'static [&'static str]); 40] = [
+    const ALL: [(Fault, &'static [&'static str]); 48] = [
         (Fault::InventsRecords, &["an_absent_record_is_none"]),
         (Fault::KeepsDeleted, &["what_was_put_is_read_back"]),
         (Fault::AnswersOthers, &["a_dropped_call_does_no_harm"]),
@@ -115,6 +130,17 @@ impl Fault {
         (Fault::NoLimit, &["a_record_over_the_limit_is_refused"]),
         (Fault::SmallLimit, &["the_largest_record_is_kept"]),
         (Fault::IgnoresCase, &["records_are_kept_apart"]),
+        (Fault::ReadsSorted, &["many_records_are_read_in_order"]),
+        (Fault::SkipsAbsent, &["many_records_are_read_in_order"]),
+        (Fault::ReadsWithoutLimit, &["a_long_read_comes_in_parts"]),
+        (
+            Fault::WritesUntilRefused,
+            &["a_batch_is_written_whole_or_not_at_all", "one_of_many_batches_wins"],
+        ),
+        (Fault::WritesSome, &["a_batch_is_written_whole_or_not_at_all"]),
+        (Fault::WritesTwice, &["a_batch_is_written_whole_or_not_at_all"]),
+        (Fault::GivesOneRevision, &["many_records_are_written_at_once"]),
+        (Fault::FeedsBatchesSorted, &["many_records_are_written_at_once"]),
         (Fault::SkipsInListing, &["a_listing_is_ordered_and_complete"]),
         (Fault::ListsUnordered, &["a_listing_is_ordered_and_complete"]),
         (Fault::RepeatsInListing, &["a_listing_goes_on_after_an_id"]),
@@ -293,6 +319,14 @@ impl Store for Faulty {
             _ => {}
         }
         answer
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        self.faulty_get_many(ids).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        self.faulty_put_many(puts).await
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

@@ -46,6 +46,7 @@ mod feed;
 mod harness;
 mod limits;
 mod listing;
+mod many;
 mod run;
 mod why;
 
@@ -57,6 +58,7 @@ pub use self::feed::*;
 pub use self::harness::{Broken, StoreHarness};
 pub use self::limits::*;
 pub use self::listing::*;
+pub use self::many::*;
 pub use self::run::run;
 
 /// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`StoreHarness`]. Each test
@@ -107,6 +109,12 @@ macro_rules! __each_promise {
             one_of_many_writers_wins
             no_update_is_lost
             a_dropped_call_does_no_harm
+
+            many_records_are_read_in_order
+            a_long_read_comes_in_parts
+            many_records_are_written_at_once
+            a_batch_is_written_whole_or_not_at_all
+            one_of_many_batches_wins
 
             a_listing_is_ordered_and_complete
             a_listing_goes_on_after_an_id

@@ -21,6 +21,13 @@ pub(super) fn why(promise: &str) -> &'static str {
         "a_dropped_call_does_no_harm" => {
             "requests are cancelled all the time, and the next caller must not get another answer"
         }
+        "many_records_are_read_in_order" => "a list would show the record of one key under the name of another",
+        "a_long_read_comes_in_parts" => "a read without a limit takes all memory",
+        "many_records_are_written_at_once" => "an import acknowledges each key of a batch",
+        "a_batch_is_written_whole_or_not_at_all" => {
+            "after the error the caller assumes that nothing changed, and tries again"
+        }
+        "one_of_many_batches_wins" => "two winners would each assume that their changes hold",
         "a_listing_is_ordered_and_complete" => "a revocation of all tokens must find all of them",
         "a_listing_goes_on_after_an_id" => "long listings are read page by page",
         "a_listing_is_capped" => "a listing without a limit takes all memory",

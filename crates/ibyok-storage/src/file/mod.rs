@@ -3,15 +3,17 @@
 //! - `place`: the place of the file, its permissions, and the check that it is still the same one
 //! - `schema`: the tables, and the marks by which a file is recognised as a store
 //! - `connections`: one connection that writes, a few that read
-//! - `read`, `write`: the statements
+//! - `read`, `write`, `read_many`, `write_many`: the statements
 
 mod connections;
 mod error;
 pub(crate) mod place;
 mod probe;
 mod read;
+mod read_many;
 mod schema;
 mod write;
+mod write_many;
 
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};
@@ -28,11 +30,12 @@ pub(crate) use self::error::{FileError, poisons, public, shown};
 pub(crate) use self::place::Identity;
 pub(crate) use self::schema::{PATIENCE, write_ahead};
 use self::write::{Failure, Write, Written};
+use self::write_many::{ManyWritten, OwnedPut};
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
 use crate::limiter::Limiter;
-use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+use crate::record::{Collection, Expect, RecordId, RecordPut, Revision, Stored};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
 /// The interval at which [`Store::wait`] looks for changes of other processes.
@@ -191,6 +194,19 @@ impl FileStore {
         });
         task.await.map_err(FileError::Interrupted)?
     }
+
+    /// As [`FileStore::write`], for several records.
+    async fn write_many(&self, puts: Vec<OwnedPut>) -> Result<ManyWritten> {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            let connections = shared.connections_or_create().await?;
+            let keep = i64::from(shared.options.keep_changes);
+            let written = shared.heed(connections.write_many(puts, keep).await)?;
+            shared.tell(written.newest);
+            Ok(written)
+        });
+        task.await.map_err(FileError::Interrupted)?
+    }
 }
 
 impl Shared {
@@ -285,6 +301,27 @@ impl Store for FileStore {
             )
             .await?;
         Ok(written.revision)
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        let ids = ids.get(..LIST_LIMIT).unwrap_or(ids);
+        match self.shared.connections().await? {
+            Some(connections) => connections.get_many(ids).await,
+            None => Ok(vec![None; ids.len()]),
+        }
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let puts = RecordPut::first_batch(puts)?;
+        if puts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let expects_a_record = puts.iter().any(|put| put.expect != Expect::Absent);
+        if expects_a_record && self.shared.connections().await?.is_none() {
+            return Err(Error::Conflict);
+        }
+        let written = self.write_many(puts.iter().map(OwnedPut::from).collect()).await?;
+        Ok(written.revisions)
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

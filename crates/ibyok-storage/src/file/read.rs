@@ -14,7 +14,7 @@ use crate::record::{Collection, Kind, RecordId, Revision, Stored};
 type Row<T> = Option<T>;
 
 /// A question that can be asked on any connection.
-type Answer<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
+pub(super) type Answer<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
 
 impl Connections {
     pub(super) async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
@@ -69,7 +69,7 @@ impl Connections {
 
     /// Asks on a connection that is free. One that failed is closed. A file that looks damaged is asked once more on a new
     /// connection, since SQLite takes a read that failed with EIO for damage.
-    async fn ask<T: Send>(
+    pub(super) async fn ask<T: Send>(
         &self,
         question: impl for<'c> Fn(&'c mut SqliteConnection) -> Answer<'c, T> + Send + Sync,
     ) -> Result<T> {

@@ -18,11 +18,15 @@ const FORMAT: u32 = 1;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables. `forgotten` is the newest change that is no longer in the feed.
+///
+/// The records are in the order in which they were made, with an index of their ids. Without the row's number, a record of more than
+/// 1,002 bytes would take a page of 4,096 bytes of its own, and each new record would change a random page.
 const TABLES: &str = "
     CREATE TABLE records (
+        place INTEGER NOT NULL PRIMARY KEY,
         kind INTEGER NOT NULL, realm BLOB NOT NULL, id BLOB NOT NULL, revision INTEGER NOT NULL, bytes BLOB NOT NULL,
-        PRIMARY KEY (kind, realm, id)
-    ) STRICT, WITHOUT ROWID;
+        UNIQUE (kind, realm, id)
+    ) STRICT;
     CREATE TABLE changes (
         number INTEGER NOT NULL PRIMARY KEY, kind INTEGER NOT NULL, realm BLOB NOT NULL, id BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;

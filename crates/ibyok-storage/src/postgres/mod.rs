@@ -4,7 +4,7 @@
 //! - `connections`: connections held open, and a question put to one of them
 //! - `schema` and `migrations/`: the tables
 //! - `history`: a failover or a restored backup is noticed
-//! - `read`, `write`, `changes`: the statements
+//! - `read`, `write`, `write_many`, `changes`: the statements
 
 mod changes;
 mod connections;
@@ -14,6 +14,7 @@ mod read;
 mod schema;
 mod session;
 mod write;
+mod write_many;
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;
@@ -27,13 +28,14 @@ use tokio::sync::watch;
 use self::changes::{Listener, Since};
 use self::connections::Connections;
 use self::error::{BACKEND, PostgresError};
-use self::read::{Get, List};
+use self::read::{Get, GetMany, List};
 use self::write::{Change, Write};
+use self::write_many::WriteMany;
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::limiter::Limiter;
-use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+use crate::record::{Collection, Expect, RecordId, RecordPut, Revision, Stored};
 use crate::server::{Location, POLL};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
@@ -225,6 +227,26 @@ impl Store for PostgresStore {
             Expect::Absent => Error::Exists,
             Expect::Revision(_) => Error::Conflict,
         })
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        match ids.get(..LIST_LIMIT).unwrap_or(ids) {
+            [] => Ok(Vec::new()),
+            ids => self.shared.connections.ask(&GetMany(ids)).await,
+        }
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let puts = RecordPut::first_batch(puts)?;
+        if puts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let write = WriteMany {
+            puts,
+            keep: self.shared.keep,
+            channel: &self.shared.channel,
+        };
+        self.shared.connections.ask(&write).await?
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

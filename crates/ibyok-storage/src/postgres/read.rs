@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::connections::Question;
 use crate::record::{Collection, RecordId, Revision, Stored};
+use crate::store::MAX_RECORD;
 
 /// One record.
 pub(super) struct Get(pub(super) RecordId);
@@ -30,6 +31,64 @@ impl Question for Get {
             _ => None,
         };
         Ok((number, stored))
+    }
+}
+
+/// Several records.
+pub(super) struct GetMany<'a>(pub(super) &'a [RecordId]);
+
+/// The question's number, and a record's revision and bytes.
+type Found = (i64, Option<i64>, Option<Vec<u8>>);
+
+impl Question for GetMany<'_> {
+    type Answer = Vec<Option<Stored>>;
+    const REPEATABLE: bool = true;
+
+    async fn put_to(&self, connection: &mut PgConnection, number: i64) -> sqlx::Result<(i64, Self::Answer)> {
+        let columns = Columns::of(self.0.iter());
+        // The sum ends the answer before the records are too large together, but not before the first record.
+        let rows: Vec<Found> = sqlx::query_as(
+            "SELECT $1::bigint, revision, bytes FROM (
+                 SELECT a.n, r.revision, r.bytes, sum(octet_length(r.bytes)) OVER (ORDER BY a.n) AS upto
+                 FROM unnest($2::smallint[], $3::bytea[], $4::bytea[]) WITH ORDINALITY AS a (kind, realm, id, n)
+                 LEFT JOIN records r ON r.kind = a.kind AND r.realm = a.realm AND r.id = a.id) AS found
+             WHERE n = 1 OR coalesce(upto, 0) <= $5 ORDER BY n",
+        )
+        .bind(number)
+        .bind(columns.kinds)
+        .bind(columns.realms)
+        .bind(columns.ids)
+        .bind(i64::try_from(MAX_RECORD).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
+        let Some(&(number, ..)) = rows.first() else {
+            return Err(not_ours());
+        };
+        let found = rows.into_iter().map(|(_, revision, bytes)| match (revision, bytes) {
+            (Some(revision), Some(bytes)) => Some(Stored::new(bytes, Revision::new(revision.cast_unsigned()))),
+            _ => None,
+        });
+        Ok((number, found.collect()))
+    }
+}
+
+/// The parts of ids, each as one array.
+pub(super) struct Columns<'a> {
+    pub(super) kinds: Vec<i16>,
+    pub(super) realms: Vec<&'a [u8]>,
+    pub(super) ids: Vec<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(ids: impl Iterator<Item = &'a RecordId> + Clone) -> Self {
+        Columns {
+            kinds: ids
+                .clone()
+                .map(|id| i16::from(id.collection().kind().as_u8()))
+                .collect(),
+            realms: ids.clone().map(|id| id.collection().realm().as_slice()).collect(),
+            ids: ids.map(|id| id.id().as_slice()).collect(),
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 //! - `server`: the requirements on a server, and its promises
 //! - `connections`: the connection, and a question put to it
 //! - `keys`: the names of the keys
-//! - `questions` and `scripts/`: the questions and their answers
+//! - `questions`, `many` and `scripts/`: the questions and their answers
 
 mod connections;
 mod error;
 mod keys;
+mod many;
 mod questions;
 mod server;
 
@@ -22,13 +23,14 @@ use redis::{Client, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
 use self::connections::Connections;
 use self::error::BACKEND;
 use self::keys::Keys;
+use self::many::{GetMany, WriteMany};
 use self::questions::{Get, List, Since, Take, Write};
 use self::server::Allowed;
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::Health;
 use crate::limiter::{Draw, Limiter, Taken};
-use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+use crate::record::{Collection, Expect, RecordId, RecordPut, Revision, Stored};
 use crate::server::{Location, POLL};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
@@ -221,6 +223,22 @@ impl Store for RedisStore {
             Expect::Absent => Error::Exists,
             Expect::Revision(_) => Error::Conflict,
         })
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        match ids.get(..LIST_LIMIT).unwrap_or(ids) {
+            [] => Ok(Vec::new()),
+            ids => self.shared.connections.ask(&GetMany(ids)).await,
+        }
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        let puts = RecordPut::first_batch(puts)?;
+        if puts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keep = self.shared.keep;
+        self.shared.connections.ask(&WriteMany { puts, keep }).await?
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {

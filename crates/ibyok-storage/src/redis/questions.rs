@@ -27,11 +27,14 @@ pub(super) trait Question: Sync {
     fn read(&self, answer: Vec<Value>) -> Option<Self::Answer>;
 }
 
+/// Makes a script of files.
 macro_rules! script {
     ($($file:literal),+) => {
         LazyLock::new(|| Script::new(concat!($(include_str!(concat!("scripts/", $file))),+)))
     };
 }
+
+pub(super) use script;
 
 static GET: LazyLock<Script> = script!("record.lua", "get.lua");
 static LIST: LazyLock<Script> = script!("list.lua");

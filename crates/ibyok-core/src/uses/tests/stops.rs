@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
 
 use async_trait::async_trait;
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, MemoryStore, RecordId, Result, Revision, Store,
-    Stored,
+    ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, MemoryStore, RecordId, RecordPut, Result,
+    Revision, Store, Stored,
 };
 
 use crate::model::kind;
@@ -51,6 +51,16 @@ impl Store for Stops {
             self.inner.put(id, bytes, expect).await?;
         }
         Err(Error::unavailable("put", "the store does not answer"))
+    }
+
+    async fn get_many(&self, ids: &[RecordId]) -> Result<Vec<Option<Stored>>> {
+        self.inner.get_many(ids).await
+    }
+
+    async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
+        // One by one, so that a stop may come between two of them.
+        let Some(put) = puts.first() else { return Ok(Vec::new()) };
+        Ok(vec![self.put(&put.id, put.bytes, put.expect).await?])
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
