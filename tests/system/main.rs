@@ -24,6 +24,9 @@ mod kill;
 #[cfg(feature = "faults")]
 mod kill_at_each_syscall;
 
+/// kill -9 in the middle of an import.
+mod kill_import;
+
 /// Each system call fails, one after the other.
 #[cfg(feature = "faults")]
 mod fail_at_each_syscall;

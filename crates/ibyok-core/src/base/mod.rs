@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod damage;
 pub(crate) mod error;
 pub(crate) mod json;
+pub(crate) mod memory;
 pub(crate) mod private_file;
 pub(crate) mod remedy;
 pub(crate) mod secret_text;

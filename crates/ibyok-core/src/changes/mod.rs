@@ -30,7 +30,7 @@ const TRIES: usize = 32;
 
 /// The locks under which changes of records take turns on this node. Records share the locks, which are few.
 #[derive(Debug)]
-pub(crate) struct Turns([Mutex<()>; 64]);
+pub(crate) struct Turns([Mutex<()>; 1024]);
 
 impl Default for Turns {
     fn default() -> Self {
@@ -41,8 +41,9 @@ impl Default for Turns {
 impl Turns {
     fn of(&self, id: &RecordId) -> &Mutex<()> {
         let [first, ..] = &self.0;
-        let [byte, ..] = id.id();
-        self.0.get(usize::from(*byte) % self.0.len()).unwrap_or(first)
+        let [one, other, ..] = id.id();
+        let number = usize::from(u16::from_be_bytes([*one, *other]));
+        self.0.get(number % self.0.len()).unwrap_or(first)
     }
 }
 

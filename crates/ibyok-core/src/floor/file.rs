@@ -8,6 +8,7 @@ use ibyok_audit::Statement;
 use ibyok_storage::{
     AuthenticatedMap, Collection, Error as StorageError, MapChange, MapDurability, MapSummary, RecordId,
 };
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::entry::{ended, raise, statement, unavailable};
 use super::key;
@@ -16,6 +17,7 @@ use super::note::{Note, NoteId};
 use super::opening::{Found, Setup, bring_up, mark_of};
 use super::pending::Seen;
 use super::remembered::{Remembered, Way};
+use super::together::Together;
 use crate::base::error::Result;
 use crate::model::take_away::TakeAway;
 
@@ -31,6 +33,8 @@ pub(crate) struct Floors {
     /// True if the file had lower floors than this process had seen in it, and that was said.
     pub(super) fell: AtomicBool,
     pub(super) mending: tokio::sync::Mutex<Mended>,
+    /// The changes that wait for the next write.
+    pub(super) together: Together,
     /// Held from a write until its generation is known, so that no look takes the write for one of another process.
     pub(super) writing: tokio::sync::Mutex<()>,
     /// The failure of the last write, if it failed.
@@ -49,6 +53,10 @@ pub(super) struct Failure {
     pub(super) damaged: bool,
 }
 
+/// The file had a lower floor than this process had seen in it.
+#[derive(Debug)]
+pub(crate) struct Fell;
+
 impl Floors {
     /// Opens the floors of a place of logs, or makes them from the logs.
     ///
@@ -64,6 +72,7 @@ impl Floors {
             remembered: Default::default(),
             fell: Default::default(),
             mending: Default::default(),
+            together: Default::default(),
             writing: Default::default(),
             failure: Mutex::default(),
             untold: Mutex::default(),
@@ -98,17 +107,26 @@ impl Floors {
         Ok(stored.max(self.seen.of(id)).max(self.remembered.of(id)))
     }
 
-    /// The records of a collection that have a floor, from behind `after` to before `until`: this node has seen each of them.
+    /// The records of a collection that have a floor in the file, with their floors there, from behind `after` up to `until`: this
+    /// node has seen each of them.
     pub(crate) async fn seen(
         &self,
         collection: &Collection,
         after: Option<&RecordId>,
         until: Option<&RecordId>,
-    ) -> Result<Vec<RecordId>> {
+    ) -> Result<Vec<(RecordId, u64)>> {
         // A record that is only pending was read a moment ago, so it is there.
         let from = after.map_or_else(|| key::before(collection), key::of_record);
-        let found = self.range(collection, from, until).await?;
-        Ok(found.into_iter().map(|(id, _)| id).collect())
+        self.range(collection, from, until).await
+    }
+
+    /// Returns the floor of a record of which the file has just returned `stored`; an error for one that fell, which
+    /// [`Floors::of`] must look at.
+    pub(crate) fn with_memory(&self, id: &RecordId, stored: Option<u64>) -> Result<Option<u64>, Fell> {
+        match self.remembered.of(id) {
+            known if known > stored => Err(Fell),
+            _ => Ok(stored.max(self.seen.of(id))),
+        }
     }
 
     /// The floors in the file for the records of a collection.
@@ -132,7 +150,7 @@ impl Floors {
                 .await?;
             for (name, floor) in &page {
                 let id = key::record_of(name).filter(|id| id.collection() == collection);
-                let Some(id) = id.filter(|id| until.is_none_or(|until| id < until)) else {
+                let Some(id) = id.filter(|id| until.is_none_or(|until| id <= until)) else {
                     return Ok(found);
                 };
                 found.push((id, *floor));
@@ -229,8 +247,37 @@ impl Floors {
         }
     }
 
+    /// Applies changes to the file, in one transaction with those of other callers that wait for the same turn.
     pub(crate) async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
+        let mut told = self.together.add(changes.clone(), durability);
         let _turn = self.writing.lock().await;
+        match told.try_recv() {
+            // Another caller's write had these changes.
+            Ok(summary) => return Ok(summary),
+            // They wait still.
+            Err(TryRecvError::Empty) => {}
+            // The caller that wrote them went away, or its write failed: each of its changes is then tried alone.
+            Err(TryRecvError::Closed) => return self.apply_now(changes, durability).await,
+        }
+        let waiting = self.together.take();
+        let is_to_disk = waiting.iter().any(|waiting| waiting.durability == MapDurability::Disk);
+        let all = waiting.iter().flat_map(|waiting| waiting.changes.iter().cloned());
+        let to = if is_to_disk { MapDurability::Disk } else { durability };
+        match self.apply_now(all.collect(), to).await {
+            Ok(summary) => {
+                waiting.into_iter().for_each(|waiting| waiting.told(summary));
+                Ok(summary)
+            }
+            Err(_) if waiting.len() > 1 => {
+                drop(waiting);
+                self.apply_now(changes, durability).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Applies changes to the file. The caller holds the turn to write.
+    async fn apply_now(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
         let map = self.map();
         let applied = match map.apply(changes.clone(), durability).await {
             Err(

@@ -11,6 +11,7 @@
 //! - `aside`: files that were moved aside, and reading the intact part of them
 //! - `opening`: finding the file missing, damaged or set back, and making it again from the log
 //! - `replay`: raising floors by the lines of the log
+//! - `together`: changes of the file that share a transaction
 //! - `pending`, `seen`: records that were read, noted in batches
 //! - `realms`, `realm_lines`: the realms that were seen or that lines of the log speak of, with their names
 //! - `remembered`: the floors in the memory of a running process
@@ -45,6 +46,7 @@ pub(crate) mod stated;
 mod status;
 #[cfg(test)]
 mod tests;
+mod together;
 mod transfer;
 
 pub(crate) use self::entry::unavailable;

@@ -14,6 +14,7 @@ use super::which_version::WhichVersion;
 use super::write::check_variable_of_a_token;
 use crate::base::error::Error;
 use crate::base::json::json_length;
+use crate::base::memory::{allocated, map_of};
 use crate::base::remedy::Remedy;
 pub use crate::base::version_state::VersionState;
 
@@ -64,6 +65,26 @@ pub(crate) struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// Gives back spare memory, and returns the bytes of its allocations.
+    pub(crate) fn pack_key(&mut self, _stored: usize) -> usize {
+        // A list that is read has room for four versions, and most keys have one.
+        self.versions.shrink_to_fit();
+        let texts = [
+            self.variable.capacity(),
+            self.created_by.capacity(),
+            self.name.as_str().len(),
+        ];
+        let labels = self
+            .labels
+            .iter()
+            .flat_map(|(name, value)| [name.capacity(), value.capacity()]);
+        let provider = self.provider.as_ref().map(String::capacity);
+        let texts: usize = texts.into_iter().chain(labels).chain(provider).map(allocated).sum();
+        let versions: usize = self.versions.iter().map(VersionRecord::memory).sum();
+        let list = allocated(self.versions.capacity().saturating_mul(size_of::<VersionRecord>()));
+        texts + map_of(self.labels.len()) + list + versions
+    }
+
     /// Gives it the variable that the caller named.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Sealed;
 use super::name::FieldName;
+use crate::base::memory::{allocated, map_of};
 use crate::base::version_state::VersionState;
 use crate::base::words::words;
 
@@ -82,6 +83,32 @@ pub(crate) struct VersionRecord {
     pub(crate) created_by: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) changes: Vec<StateChange>,
+}
+
+impl VersionRecord {
+    /// The bytes of its allocations.
+    pub(crate) fn memory(&self) -> usize {
+        let sealed = self.sealed.iter().flat_map(|sealed| {
+            let fields = sealed.fields.iter();
+            let fields = fields.flat_map(|(name, value)| [name.as_str().len(), value.0.capacity()]);
+            fields.chain([sealed.data_key.0.capacity()])
+        });
+        let prints = [&self.fingerprint]
+            .into_iter()
+            .chain(&self.trimmed)
+            .map(|print| print.0.capacity());
+        let changes = self
+            .changes
+            .iter()
+            .flat_map(|change| [change.to.capacity(), change.by.capacity()]);
+        let own = [
+            self.created_by.capacity(),
+            self.changes.capacity() * size_of::<StateChange>(),
+        ];
+        let all = sealed.chain(prints).chain(changes).chain(own);
+        let fields = self.sealed.as_ref().map_or(0, |sealed| sealed.fields.len());
+        all.map(allocated).sum::<usize>() + map_of(fields)
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

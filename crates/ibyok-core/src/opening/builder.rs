@@ -8,7 +8,7 @@ use ibyok_audit::{
     Action, AuditHome, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark,
 };
 use ibyok_crypto::{Kek, Keyring, VaultId};
-use ibyok_storage::{ChangeNumber, Expect, Store};
+use ibyok_storage::{ChangeNumber, Expect, GroupedStore, Store};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -25,6 +25,7 @@ use crate::logs::own_end::Own;
 use crate::model::guardrails::Guardrails;
 use crate::model::key::Stamp;
 use crate::model::name::Namespace;
+use crate::opening::memory::cache_of_this_machine;
 use crate::opening::upkeep::{look_after, look_through_floors};
 use crate::realm::RealmName;
 use crate::realm::log_keys::{vouched_logs, with_lines};
@@ -40,9 +41,6 @@ use crate::records::verifier::PRESENTED;
 use crate::uses::keep_counts;
 use crate::vault::{Inner, Vault};
 use crate::verbs::status::Survives;
-
-/// The number of bytes of records that are kept in memory by default.
-const CACHE_BYTES: u64 = 64 << 20;
 
 /// The time for which opened environment keys are kept by default.
 const KEY_CACHE_TTL: Duration = Duration::from_secs(300);
@@ -91,7 +89,7 @@ impl VaultBuilder<(), (), ()> {
         let options = Options {
             log: Log::builder(),
             clock: Arc::new(SystemClock),
-            cache_bytes: CACHE_BYTES,
+            cache_bytes: cache_of_this_machine(),
             key_cache_ttl: KEY_CACHE_TTL,
             guardrails: Guardrails::default(),
             home: Namespace::default(),
@@ -184,7 +182,8 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// Sets the number of bytes of records that are kept in memory; 64 MiB unless given.
+    /// Sets the number of bytes of records that are kept in memory. Unless given, a sixteenth of the memory that the machine or the
+    /// container has: at least 64 MiB, and at most 1 GiB. The memory is taken only as records are used.
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.options.cache_bytes = bytes;
         self
@@ -366,6 +365,8 @@ impl OpenBuilder {
             audit,
             options,
         } = self;
+        // Concurrent requests share reads of the store, and concurrent changes its transactions.
+        let store: Arc<dyn Store> = Arc::new(GroupedStore::new(store));
         let keyring = keyring(&keks)?;
         let opening = Opening {
             vault,

@@ -2,8 +2,10 @@
 //!
 //! - `builder`: the parts of a vault
 //! - `home`: the realm and the audit log of the node
+//! - `memory`: the memory of the machine, for the size of the cache
 //! - `upkeep`: the work between requests
 
 pub(crate) mod builder;
 pub(crate) mod home;
+pub(crate) mod memory;
 pub(crate) mod upkeep;

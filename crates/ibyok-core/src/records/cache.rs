@@ -15,8 +15,8 @@ use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
 
-/// The estimate of the memory that one record takes beyond its bytes.
-const OVERHEAD: u64 = 512;
+/// The memory that an entry takes in the cache itself: its id, its pointer, and its places in the table and in the queue.
+const OVERHEAD: u64 = 128;
 
 /// About how large a record is, for the cache's first allocation.
 const GUESS: u64 = 1024;
@@ -26,7 +26,7 @@ const GUESS: u64 = 1024;
 pub(crate) struct Held<T> {
     pub(crate) record: T,
     pub(crate) revision: Revision,
-    /// Bytes as stored, for the bound of the cache.
+    /// The memory that it takes, for the bound of the cache.
     pub(crate) size: usize,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct RecordCache {
 
 impl RecordCache {
     pub(crate) fn new(bytes: u64) -> Self {
-        let items = usize::try_from(bytes / GUESS).unwrap_or(usize::MAX).clamp(16, 1 << 20);
+        let items = usize::try_from(bytes / GUESS).unwrap_or(usize::MAX).clamp(16, 1 << 16);
         RecordCache {
             entries: Cache::with_weighter(items, bytes, Bytes),
             fills: Mutex::new(()),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::cache::{Entry, Held};
 use crate::base::damage::Affected;
 use crate::base::error::{Error, Result};
+use crate::base::memory::allocated;
 use crate::model::REV_MAX;
 use crate::model::attestation::AttestationRecord;
 use crate::model::incident::{IncidentId, IncidentRecord};
@@ -26,6 +27,9 @@ use crate::realm::{Realm, open_failed, token_id};
 
 /// The number of changes of one record that other nodes may have seen and this node has not.
 pub(crate) const UNSEEN_CHANGES: u64 = 1 << 20;
+
+/// The two counts of an `Arc`.
+const ARC: usize = 16;
 
 /// The furthest step of a record's revision beyond the one that a node has seen, or beyond 0. No history of changes and acceptances comes
 /// near it. Without it, a holder of an environment's keys could leave a record no revision to be changed or revoked at.
@@ -51,12 +55,15 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
 
     /// The default for a missing record, if the kind has one.
     fn absent() -> Option<Self>;
+
+    /// Gives back spare memory, and returns the bytes of its allocations. `stored` is its length in the store.
+    fn pack(&mut self, stored: usize) -> usize;
 }
 
 /// The properties of each kind of record: its type, its kind, its names, its place in the cache, and the default for
 /// a missing one.
 macro_rules! records {
-    ($($record:ident, $kind:ident, $word:literal, $name:ident, $public:expr, $entry:ident, $absent:expr;)*) => {$(
+    ($($record:ident, $kind:ident, $word:literal, $name:ident, $public:expr, $entry:ident, $absent:expr, $pack:expr;)*) => {$(
         impl Record for $record {
             const KIND: u8 = kind::$kind;
             const WORD: &'static str = $word;
@@ -88,18 +95,27 @@ macro_rules! records {
             fn absent() -> Option<Self> {
                 $absent
             }
+
+            fn pack(&mut self, stored: usize) -> usize {
+                ($pack)(self, stored)
+            }
         }
     )*};
 }
 
 records! {
-    KeyRecord, KEY, "key record", Key, key_id, Key, None;
-    TokenRecord, TOKEN, "token record", Token, token_id_or_own, Token, None;
-    SettingsRecord, SETTINGS, "record of settings", Settings, own_id, Settings, Some(SettingsRecord::default());
-    IncidentRecord, INCIDENT, "record of an incident", Incident, incident_id, Incident, None;
-    ReviewRecord, REVIEW, "record of reviews", Reviews, own_id, Review, None;
-    AttestationRecord, ATTESTATION, "record of attestations", Attestations, own_id, Attestation, None;
-    LeakedRecord, LEAKED, "record of a leaked value", LeakedValue, own_id, Leaked, None;
+    KeyRecord, KEY, "key record", Key, key_id, Key, None, KeyRecord::pack_key;
+    TokenRecord, TOKEN, "token record", Token, token_id_or_own, Token, None, about_twice;
+    SettingsRecord, SETTINGS, "record of settings", Settings, own_id, Settings, Some(SettingsRecord::default()), about_twice;
+    IncidentRecord, INCIDENT, "record of an incident", Incident, incident_id, Incident, None, about_twice;
+    ReviewRecord, REVIEW, "record of reviews", Reviews, own_id, Review, None, about_twice;
+    AttestationRecord, ATTESTATION, "record of attestations", Attestations, own_id, Attestation, None, about_twice;
+    LeakedRecord, LEAKED, "record of a leaked value", LeakedValue, own_id, Leaked, None, about_twice;
+}
+
+/// The texts and lists of a record without sealed values take about as much memory as its JSON, and as much again for what is spare.
+fn about_twice<R>(_: &mut R, stored: usize) -> usize {
+    stored.saturating_mul(2)
 }
 
 fn key_id(_: &Realm, id: &RecordId) -> String {
@@ -128,11 +144,14 @@ pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stor
         .map_err(|error| open_failed(what(), error).about(Affected::of(id)))?;
     let record = serde_json::from_slice(body.expose_secret()).ok();
     let record = record.filter(|record: &R| record.rev() <= REV_MAX);
-    let record = record.ok_or_else(|| Error::integrity(what()).about(Affected::of(id)))?;
+    let mut record = record.ok_or_else(|| Error::integrity(what()).about(Affected::of(id)))?;
+    let size = record
+        .pack(stored.bytes.len())
+        .saturating_add(allocated(size_of::<Held<R>>() + ARC));
     Ok(Held {
         record,
         revision: stored.revision,
-        size: stored.bytes.len(),
+        size,
     })
 }
 

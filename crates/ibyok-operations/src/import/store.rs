@@ -10,8 +10,8 @@ use ibyok_core::{
 
 use super::plan::{Outcome, Plan};
 
-/// The number of values that are written at once: they share the audit log's syncs.
-const AT_ONCE: usize = 32;
+/// The number of values that are written at once: they share the syncs of the audit log and of the store.
+const AT_ONCE: usize = 512;
 
 /// Stores every pending value, many at a time. A value that fails stops no other: its entry keeps the reason, and the first failure is
 /// returned.
