@@ -15,7 +15,8 @@ use crate::gate::principal::{Holder, Principal};
 use crate::model::kind;
 use crate::model::token::TokenRecord;
 use crate::realm::{Realm, token_id};
-use crate::records::damage::{DamagedRecord, Walk};
+use crate::records::damage::DamagedRecord;
+use crate::records::walk::Walk;
 
 /// A token that was found.
 pub(crate) struct Found {

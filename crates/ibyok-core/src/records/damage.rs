@@ -4,18 +4,14 @@
 //! the whole environment. A token that is limited to key patterns learns only that its list may be incomplete. A
 //! token that is limited to whole names learns only about its own keys: their ids follow from their names.
 
-use std::sync::Arc;
-
-use ibyok_storage::{Collection, RecordId};
+use ibyok_storage::RecordId;
 use serde::Serialize;
 
 use crate::base::damage::{Affected, Damage};
-use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::EnvironmentName;
 use crate::model::record_kind::RecordKind;
 use crate::realm::{Realm, RealmName};
-use crate::records::Records;
 use crate::records::record::Record;
 
 impl Affected {
@@ -106,73 +102,5 @@ impl DamagedRecord {
             | RecordKind::Checkpoint
             | RecordKind::Other => Affected::Other,
         }
-    }
-}
-
-/// The number of records that a walk reads at a time.
-const PAGE: usize = 500;
-
-/// A record as a walk meets it: sound, or with the reason why it is refused.
-pub(crate) type Met<R> = (RecordId, Result<R, Damage>);
-
-/// A walk over every record of a collection: those in the store, and those that this node has seen there before.
-pub(crate) struct Walk<'a> {
-    records: &'a Records,
-    realm: Arc<Realm>,
-    collection: Collection,
-    after: Option<RecordId>,
-    ended: bool,
-}
-
-impl Records {
-    /// Walks over the records of one kind in a realm, from behind an id on.
-    pub(crate) fn walk_records<R: Record>(&self, realm: &Arc<Realm>, after: Option<[u8; 16]>) -> Result<Walk<'_>> {
-        let collection = realm.collection(R::KIND)?;
-        Ok(Walk {
-            records: self,
-            realm: Arc::clone(realm),
-            collection,
-            after: after.map(|id| RecordId::new(collection, id)),
-            ended: false,
-        })
-    }
-}
-
-impl Walk<'_> {
-    /// The next records in the order of their ids; `None` at the end.
-    pub(crate) async fn next<R: Record>(&mut self) -> Result<Option<Vec<Met<R>>>> {
-        let Some(ids) = self.ids().await? else { return Ok(None) };
-        let mut met = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.records.read::<R>(&self.realm, &id).await {
-                Ok(Some(held)) => met.push((id, Ok(held.record))),
-                // Gone since it was listed, which only happens to a record that may be deleted.
-                Ok(None) => {}
-                Err(Error::Integrity { damage, .. }) => met.push((id, Err(damage))),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Some(met))
-    }
-
-    async fn ids(&mut self) -> Result<Option<Vec<RecordId>>> {
-        if self.ended {
-            return Ok(None);
-        }
-        let after = self.after;
-        let mut ids = self.records.store.list(&self.collection, after.as_ref(), PAGE).await?;
-        self.ended = ids.len() < PAGE;
-        let until = ids.last().copied().filter(|_| !self.ended);
-        self.after = until;
-        // A record that this node has seen and the store does not list is missing, and not simply absent.
-        ids.extend(
-            self.records
-                .floors
-                .seen(&self.collection, after.as_ref(), until.as_ref())
-                .await?,
-        );
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(Some(ids))
     }
 }

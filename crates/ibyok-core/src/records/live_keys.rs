@@ -6,7 +6,7 @@ use ibyok_storage::RecordId;
 
 use super::Records;
 use super::cache::Held;
-use super::damage::{Met, Walk};
+use super::walk::{Met, Walk};
 use crate::base::error::Result;
 use crate::model::key::KeyRecord;
 use crate::model::name::KeyId;

@@ -8,6 +8,7 @@
 //! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
 //! - `verifier`: the keys by which presented tokens are verified
 //! - `behind`, `store_behind`: a store that is older than the revisions this node knows
+//! - `walk`: every record of a collection, many at a time
 //! - `damage`, `damaged_again`, `survey`: damaged records
 //! - `page`: the pages of lists
 
@@ -29,6 +30,7 @@ pub(crate) mod store_behind;
 pub(crate) mod survey;
 pub(crate) mod tags;
 pub(crate) mod verifier;
+pub(crate) mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -141,6 +141,11 @@ impl<T: Serialize> Filling<T> {
         self.incomplete = true;
     }
 
+    /// The number of items for which there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.bound.saturating_sub(self.items.len() + self.damaged.len())
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.items.len() + self.damaged.len() >= self.bound || self.bytes >= PAGE_BYTES
     }

@@ -11,7 +11,7 @@ pub(crate) mod consumers;
 mod count;
 mod flush;
 mod forget;
-mod last;
+pub(crate) mod last;
 mod mark;
 mod meter;
 pub(crate) mod read;

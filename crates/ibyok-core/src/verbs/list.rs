@@ -20,6 +20,7 @@ use crate::model::name::{EnvironmentName, KeyId, base62, from_base62};
 use crate::realm::Realm;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::{Filling, Page, PageRequest};
+use crate::uses::last::LastUses;
 use crate::vault::handles::KeyVerbs;
 
 impl KeyVerbs<'_> {
@@ -124,13 +125,15 @@ impl KeyVerbs<'_> {
         if asked.last_use {
             self.session.inner.usage.flush_usage().await?;
         }
-        let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, after)?;
+        let mut last_uses = self.session.inner.usage.last_uses(realm);
+        let walk = self.session.inner.records.walk_records::<KeyRecord>(realm, after)?;
+        let mut walk = walk.at_most(page.room());
         while let Some(met) = walk.next_live_keys().await? {
             for (id, record) in met {
                 match record {
                     Ok(record) => {
                         if let Some(mut info) = self.shown(asked, realm, &id, &record).await {
-                            self.add_last_use(asked, realm, &mut info).await?;
+                            self.add_last_use(asked, &mut last_uses, realm, &mut info).await?;
                             page.push(info);
                         }
                     }
@@ -145,7 +148,13 @@ impl KeyVerbs<'_> {
     }
 
     /// Adds when a key was last used, if that is asked for and may be known.
-    async fn add_last_use(self, asked: &Asked<'_>, realm: &Arc<Realm>, info: &mut KeyInfo) -> Result<()> {
+    async fn add_last_use(
+        self,
+        asked: &Asked<'_>,
+        last_uses: &mut LastUses<'_>,
+        realm: &Arc<Realm>,
+        info: &mut KeyInfo,
+    ) -> Result<()> {
         let may = |scope| {
             let (who, name) = (asked.principal, &realm.name);
             self.session
@@ -154,7 +163,7 @@ impl KeyVerbs<'_> {
                 .could(asked.attempt, who, scope, name, Some(&info.name))
         };
         if asked.last_use && (may(Scope::UsageRead) || may(Scope::KeysRotate)) {
-            info.last_used = Some(self.session.inner.usage.last_use_of_key(realm, info.id).await?);
+            info.last_used = Some(last_uses.of_key(info.id).await?);
         }
         Ok(())
     }

@@ -72,7 +72,9 @@ impl TokenVerbs<'_> {
                 .session
                 .inner
                 .records
-                .walk_records::<TokenRecord>(&realm, after.map(|cursor| cursor.bytes()))?;
+                .walk_records::<TokenRecord>(&realm, after.map(|cursor| cursor.bytes()))?
+                .at_most(page.bound());
+            let mut last_uses = self.session.inner.usage.last_uses(&realm);
             while let Some(met) = walk.next::<TokenRecord>().await? {
                 for (record_id, record) in met {
                     let id = token_id(&realm, *record_id.id())?;
@@ -81,8 +83,7 @@ impl TokenVerbs<'_> {
                             if principal.sees(&realm, &record) {
                                 let mut info = record.info(id, principal.namespace(), attempt.at);
                                 if page.last_use {
-                                    info.last_used =
-                                        Some(self.session.inner.usage.last_use_of_token(&realm, id).await?);
+                                    info.last_used = Some(last_uses.of_token(id).await?);
                                 }
                                 filling.push(info);
                             }
