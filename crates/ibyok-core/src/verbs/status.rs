@@ -19,8 +19,9 @@ use crate::records::survey::RecordsStatus;
 use crate::vault::{Inner, Vault};
 use ibyok_audit::words::{counted, was_or_were};
 
-/// The longest time for which `status` looks for damaged records.
-const SURVEY: Duration = Duration::from_secs(5);
+/// The longest time for which `status` looks for damaged records: it is the first command in an incident, and must answer soon. A
+/// server checks every record over time.
+const SURVEY: Duration = Duration::from_secs(1);
 
 /// The vault's health, for people and for `status --json`.
 #[derive(Clone, Debug, Serialize)]
@@ -187,7 +188,7 @@ impl Vault {
                 .cloned(),
         );
         let records = inner.records.survey_within(SURVEY).await?;
-        warnings.extend(inner.damage_warnings(&records));
+        warnings.extend(inner.damage_warnings(&records, floors.records));
         warnings.extend(inner.records.store_is_behind().map(|behind| behind.to_string()));
         if let Some(behind) = inner.records.clock.set_back() {
             warnings.push(format!(
@@ -284,8 +285,9 @@ impl Vault {
 }
 
 impl Inner {
-    /// Returns one line for each damaged record, with those that an earlier request met.
-    fn damage_warnings(&self, found: &RecordsStatus) -> Vec<String> {
+    /// Returns one line for each damaged record, with those that an earlier request met. `seen` is the number of records that this node
+    /// has seen.
+    fn damage_warnings(&self, found: &RecordsStatus, seen: u64) -> Vec<String> {
         let named = found.records.iter().map(|record| {
             let of = record.environment.as_ref().map(|name| format!(" of `{name}`"));
             let of = of.unwrap_or_default();
@@ -302,10 +304,9 @@ impl Inner {
         }
         if !found.complete {
             warnings.push(format!(
-                "only {} {} checked for damage in {} s",
+                "only {} of about {seen} {} checked for damage; `ibyok checklist` checks every record",
                 counted(found.checked, "record"),
                 was_or_were(found.checked),
-                SURVEY.as_secs()
             ));
         }
         warnings

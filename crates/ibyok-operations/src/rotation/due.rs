@@ -1,6 +1,7 @@
 //! The list of due items: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
 
 use std::future::Future;
+use std::time::{Duration, Instant};
 
 use ibyok_core::audit::Action;
 use ibyok_core::jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,9 @@ const DAYS_AHEAD: [i64; 3] = [1, 7, 30];
 
 /// The number of keys or tokens that are read at once.
 const AT_ONCE: usize = 1000;
+
+/// The same if the time is limited.
+const SHORT: usize = 200;
 
 words! {
     /// The kind of a thing that is due.
@@ -62,6 +66,18 @@ pub struct Due {
     pub within_days: i64,
 }
 
+/// The due items among the keys and tokens that were checked.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DueFound {
+    /// The due items.
+    pub due: Page<Due>,
+    /// The number of keys and tokens that were checked.
+    pub checked: u64,
+    /// True if each key and token that the session sees was checked.
+    pub complete: bool,
+}
+
 /// The list of due items, as a verb of [`Session::rotation`](ibyok_core::Session::rotation).
 pub trait DueExt {
     /// Lists the due items of an environment, or of all that this session sees, the most urgent first: current versions
@@ -72,35 +88,72 @@ pub trait DueExt {
     /// # Errors
     /// As [`KeyVerbs::list`](ibyok_core::keys::KeyVerbs::list).
     fn due(self, environment: Option<&EnvironmentName>) -> impl Future<Output = Result<Page<Due>>> + Send;
+
+    /// Lists the due items among the keys and tokens that can be checked in about this time: half of it is for keys.
+    ///
+    /// # Errors
+    /// As [`DueExt::due`].
+    fn due_within(
+        self,
+        environment: Option<&EnvironmentName>,
+        limit: Duration,
+    ) -> impl Future<Output = Result<DueFound>> + Send;
 }
 
 impl DueExt for RotationVerbs<'_> {
     async fn due(self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
-        let session = self.session();
-        let now = session.now();
-        let (mut due, mut gaps) = (Vec::new(), Gaps::default());
-        let first = || Some(PageRequest::default().limit(AT_ONCE));
-        let mut page = first();
-        while let Some(asked) = page {
-            let found = session.keys().list(environment, &asked).await?;
-            page = asked.following(&found);
-            due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
-            gaps.add(found.damaged, found.incomplete);
-        }
-        if session.may_use(Action::TokenList, Scope::TokensIssue).await? {
-            page = first();
-        }
-        while let Some(asked) = page {
-            let found = session.tokens().list(&asked).await?;
-            page = asked.following(&found);
-            let here = found.items.iter().filter(|token| reaches(token, environment));
-            due.extend(here.filter_map(|token| of_token(token, now)));
-            gaps.add(found.damaged, found.incomplete);
-        }
-        due.extend(gaps.damaged.iter().filter_map(|record| of_damaged(record, now)));
-        due.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
-        Ok(Page::whole(due, gaps.damaged, gaps.incomplete))
+        Ok(look(self, environment, None).await?.due)
     }
+
+    async fn due_within(self, environment: Option<&EnvironmentName>, limit: Duration) -> Result<DueFound> {
+        look(self, environment, Some(limit)).await
+    }
+}
+
+async fn look(
+    verbs: RotationVerbs<'_>,
+    environment: Option<&EnvironmentName>,
+    limit: Option<Duration>,
+) -> Result<DueFound> {
+    let session = verbs.session();
+    let (now, begun) = (session.now(), Instant::now());
+    let is_over = |part: u32| limit.is_some_and(|limit| begun.elapsed() * 2 >= limit * part);
+    let (mut due, mut gaps, mut checked, mut complete) = (Vec::new(), Gaps::default(), 0, true);
+    // The clock is read between pages, so those of a limited look are short.
+    let at_once = if limit.is_some() { SHORT } else { AT_ONCE };
+    let first = || Some(PageRequest::default().limit(at_once));
+    let mut page = first();
+    while let Some(asked) = page.take() {
+        let found = session.keys().list(environment, &asked).await?;
+        checked += found.items.len() + found.damaged.len();
+        page = asked.following(&found);
+        due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
+        gaps.add(found.damaged, found.incomplete);
+        if page.is_some() && is_over(1) {
+            (page, complete) = (None, false);
+        }
+    }
+    if session.may_use(Action::TokenList, Scope::TokensIssue).await? {
+        page = first();
+    }
+    while let Some(asked) = page.take() {
+        let found = session.tokens().list(&asked).await?;
+        checked += found.items.len() + found.damaged.len();
+        page = asked.following(&found);
+        let here = found.items.iter().filter(|token| reaches(token, environment));
+        due.extend(here.filter_map(|token| of_token(token, now)));
+        gaps.add(found.damaged, found.incomplete);
+        if page.is_some() && is_over(2) {
+            (page, complete) = (None, false);
+        }
+    }
+    due.extend(gaps.damaged.iter().filter_map(|record| of_damaged(record, now)));
+    due.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
+    Ok(DueFound {
+        due: Page::whole(due, gaps.damaged, gaps.incomplete),
+        checked: u64::try_from(checked).unwrap_or(u64::MAX),
+        complete,
+    })
 }
 
 fn of_key(key: &KeyInfo, now: Timestamp) -> Vec<Due> {

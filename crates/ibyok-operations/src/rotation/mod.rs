@@ -2,4 +2,4 @@
 
 mod due;
 
-pub use self::due::{Due, DueExt, DueKind};
+pub use self::due::{Due, DueExt, DueFound, DueKind};
