@@ -69,8 +69,12 @@ pub trait Access: Send + Sync {
     async fn show(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>>;
     /// Lists the keys that the caller may see, of one environment or of all.
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>>;
-    /// Lists the same keys with the time of their last use, as far as the caller may see it.
-    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>>;
+    /// Returns a page of the same keys with the time of their last use, where that may be known, and where the next page begins.
+    async fn key_page(
+        &self,
+        environment: Option<&EnvironmentName>,
+        after: Option<String>,
+    ) -> Result<(Listed<api::KeyInfo>, Option<String>)>;
     /// Changes the description of a key.
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>>;
     /// Disables or enables a key or a version.

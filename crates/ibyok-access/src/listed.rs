@@ -108,6 +108,30 @@ impl<T> Listed<T> {
         self.incomplete
     }
 
+    /// Adds the items of the next page.
+    pub fn append(&mut self, mut page: Listed<T>) {
+        self.items.append(&mut page.items);
+        self.damaged.append(&mut page.damaged);
+        self.incomplete |= page.incomplete;
+    }
+
+    /// Returns the list without its items, for a program that is done with them.
+    #[must_use]
+    pub fn without_items(mut self) -> Self {
+        self.items.clear();
+        self
+    }
+
+    /// Returns the members of [`Listed::document`] without the items.
+    #[must_use]
+    pub fn rest(&self) -> Value {
+        let mut document = self.document();
+        if let Value::Object(map) = &mut document {
+            map.remove("items");
+        }
+        document
+    }
+
     /// Returns the list as one JSON document: `items`, `next`, and `damaged` and `incomplete` if damaged records may hide items.
     #[must_use]
     pub fn document(&self) -> Value {

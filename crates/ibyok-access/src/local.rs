@@ -251,13 +251,15 @@ impl Access for Local {
         Ok(all.listed)
     }
 
-    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
-        let mut all = Pages::new();
-        while let Some(request) = all.request() {
-            let request = request.last_use(true);
-            all.add(self.session.keys().list(environment, &request).await?)?;
-        }
-        Ok(all.listed)
+    async fn key_page(
+        &self,
+        environment: Option<&EnvironmentName>,
+        after: Option<String>,
+    ) -> Result<(Listed<api::KeyInfo>, Option<String>)> {
+        let request = PageRequest::after(after).limit(PAGE).last_use(true);
+        let mut page = self.session.keys().list(environment, &request).await?;
+        let next = page.next.take();
+        Ok((Listed::page(page)?, next))
     }
 
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>> {

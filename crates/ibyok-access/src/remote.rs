@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use ibyok_api as api;
 use ibyok_api::{Document, Incident, ModeOverride, Role};
-use ibyok_client::Client;
+use ibyok_client::{Client, Listing};
 use ibyok_core::{
     AccessToken, EnvironmentName, KeyRef, Namespace, Secret, TokenRequest,
     incidents::IncidentRequest,
@@ -188,9 +188,16 @@ impl Access for Remote {
         Ok(keys.into())
     }
 
-    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
+    async fn key_page(
+        &self,
+        environment: Option<&EnvironmentName>,
+        after: Option<String>,
+    ) -> Result<(Listed<api::KeyInfo>, Option<String>)> {
         let environment = environment.map(EnvironmentName::as_str);
-        Ok(self.client.keys_with_last_use(environment).await?.into())
+        let mut page = self.client.keys_page(environment, after.as_deref()).await?;
+        // A server that returns the same place again would be asked for ever.
+        let next = page.next.take().filter(|next| Some(next) != after.as_ref());
+        Ok((Listing::from(page).into(), next))
     }
 
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>> {

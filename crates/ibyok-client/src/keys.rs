@@ -1,6 +1,6 @@
 //! The verbs on keys.
 
-use ibyok_api::{Document, KeyCopy, KeyEdit, KeyInfo, ProblemCode, Written};
+use ibyok_api::{Document, KeyCopy, KeyEdit, KeyInfo, Page, ProblemCode, Written};
 use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::listing::Listing;
 use crate::retrieved::Retrieved;
 use crate::rotation::forced;
-use crate::send::json;
+use crate::send::{Ask, json};
 use crate::write::KeyWrite;
 
 /// The number of items of a list in one request.
@@ -61,12 +61,23 @@ impl Client {
     }
 
     async fn list_keys(&self, environment: Option<&str>, last_use: bool) -> Result<Listing<Document<KeyInfo>>> {
-        let ask = self
-            .ask(Method::GET, &["keys"])
+        Listing::follow(self.ask_keys(environment, last_use)).await
+    }
+
+    /// Lists one page of the keys with the time of each one's last use, for a program that must not hold all of them. `after` is
+    /// [`next`](ibyok_api::Page::next) of the page before.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn keys_page(&self, environment: Option<&str>, after: Option<&str>) -> Result<Page<Document<KeyInfo>>> {
+        self.ask_keys(environment, true).query("after", after).json().await
+    }
+
+    fn ask_keys(&self, environment: Option<&str>, last_use: bool) -> Ask<'_> {
+        self.ask(Method::GET, &["keys"])
             .query("env", environment)
             .query("last_use", last_use.then_some(true))
-            .query("limit", Some(PAGE));
-        Listing::follow(ask).await
+            .query("limit", Some(PAGE))
     }
 
     /// Returns the description of a key, without its value.

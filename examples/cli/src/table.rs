@@ -83,7 +83,31 @@ impl Table {
         io.answer(drawn.as_bytes())
     }
 
+    /// Writes the table as one of several parts of a long one. The first part has the heads, and its widths are the least widths of the
+    /// others.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub(crate) fn print_part(&self, io: &mut Io, parts: &mut Parts) -> Result<()> {
+        let mut drawing = self.drawing(io.terminal.output, io.terminal.colour);
+        for (column, width) in drawing.column_iter_mut().zip(&parts.widths) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width.saturating_add(2))));
+        }
+        let heads = usize::from(!parts.widths.is_empty());
+        if parts.widths.is_empty() {
+            parts.widths = drawing.column_max_content_widths();
+        }
+        let lines = drawing.lines().skip(heads);
+        let lines: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
+        io.answer(lines.as_bytes())
+    }
+
     fn draw(&self, terminal: bool, colour: bool) -> String {
+        let drawing = self.drawing(terminal, colour);
+        drawing.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    fn drawing(&self, terminal: bool, colour: bool) -> Drawing {
         let mut drawing = Drawing::new();
         drawing.load_style(presets::NOTHING);
         drawing.set_header(self.heads.iter().map(|head| {
@@ -124,8 +148,14 @@ impl Table {
                 head => ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(head.len() + 2).unwrap_or(2))),
             });
         }
-        drawing.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        drawing
     }
+}
+
+/// The parts of a long table that are written already.
+#[derive(Default)]
+pub(crate) struct Parts {
+    widths: Vec<u16>,
 }
 
 /// A document that has JSON.

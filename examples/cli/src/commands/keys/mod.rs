@@ -1,12 +1,12 @@
 //! `ibyok keys`
 
 mod args;
+mod list;
 mod shown;
 
 use std::collections::BTreeMap;
 
 use ibyok_core::{
-    EnvironmentName,
     jiff::Timestamp,
     keys::{Interval, KeyEdit, KeyId, KeyWrite},
     modes::Mode,
@@ -16,8 +16,8 @@ use ibyok_reports::keys;
 
 use self::args::{Bounds, Edit, Switch, Write};
 pub(crate) use self::args::{Force, Verb};
+use self::shown::WRITTEN;
 pub(super) use self::shown::about;
-use self::shown::{COLUMNS, WRITTEN};
 use super::Cx;
 use super::confirm::confirm;
 use super::limits::rate_or_none;
@@ -32,7 +32,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Set(args) => write(args.write, false, cx).await,
         Verb::Add(args) => write(args, true, cx).await,
-        Verb::List { env } => list(env.as_deref(), cx).await,
+        Verb::List { env } => list::run(env.as_deref(), cx).await,
         Verb::Show { key } => show(&key, cx).await,
         Verb::Edit(args) => edit(args, cx).await,
         Verb::Disable(args) => switch(&args, Switched::Off, cx).await,
@@ -79,16 +79,6 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         let written = access.write(&key, write, new).await?;
         cx.io.notes(keys::written(&written));
         cx.answer_document(&written, &WRITTEN)
-    })
-    .await
-}
-
-async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
-    let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
-    cx.with_access(async |access, cx| {
-        let mut list = access.list_with_last_use(environment.as_ref()).await?;
-        list.items.sort_by(|one, other| one.reference.cmp(&other.reference));
-        cx.answer_documents(&list, &COLUMNS, "no keys")
     })
     .await
 }
