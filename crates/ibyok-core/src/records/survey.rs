@@ -136,7 +136,8 @@ impl Survey<'_> {
 
     /// Checks the records of one kind in a realm.
     async fn records<R: Record>(&mut self, realm: &Arc<Realm>) -> Result<bool> {
-        let mut walk = self.records.walk_records::<R>(realm, None)?;
+        let walk = self.records.walk_records::<R>(realm, None)?;
+        let mut walk = walk.at_most(usize::try_from(AT_ONCE).unwrap_or(1));
         while let Some(met) = walk.next::<R>().await? {
             for (id, record) in met {
                 self.found.checked += 1;
