@@ -94,14 +94,9 @@ async fn no_changed_byte_is_believed_and_a_cut_file_is_an_older_state() {
     let map = JournalMap::create(&path, key()).await.unwrap();
     let mut states = vec![map.summary().await.unwrap()];
     for n in 0..4 {
-        states.push(
-            map.apply(
-                vec![raise(n, n + 1), put("t", Some(&n.to_string()))],
-                MapDurability::Kernel,
-            )
-            .await
-            .unwrap(),
-        );
+        let changes = vec![raise(n, n + 1), put("t", Some(&n.to_string()))];
+        map.apply(changes, MapDurability::Kernel).await.unwrap();
+        states.push(map.summary().await.unwrap());
     }
     drop(map);
     let whole = std::fs::read(&path).unwrap();
@@ -139,7 +134,9 @@ async fn a_crash_in_a_record_does_not_stand_in_the_way_of_the_next() {
     std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
     let map = reopened(&path).await;
     assert_eq!(map.number(&2_u64.to_be_bytes()).await.unwrap(), None);
-    let state = map.apply(vec![raise(3, 3)], MapDurability::Disk).await.unwrap();
+    assert!(map.apply(vec![raise(3, 3)], MapDurability::Disk).await.unwrap().changed);
+    assert!(!map.apply(vec![raise(3, 3)], MapDurability::Disk).await.unwrap().changed);
+    let state = map.summary().await.unwrap();
     drop(map);
     assert_eq!(reopened(&path).await.summary().await.unwrap(), state);
 }
