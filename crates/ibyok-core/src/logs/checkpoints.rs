@@ -91,7 +91,7 @@ impl Logs {
             let checkpoints = self.checkpoints();
             let id = checkpoints.record_of(checkpoint.log())?;
             let there = match checkpoints.get(&id).await {
-                Err(Error::Integrity { damage, .. }) => {
+                Err(Error::Integrity { damage, .. }) if !is_of_the_store(damage) => {
                     let fault = damaged_checkpoint(checkpoint.log(), &id, damage);
                     self.find(checkpoint.log(), &fault).await?;
                     None
@@ -261,6 +261,14 @@ impl KnownLogs {
     /// The logs that have a key in the store, and no checkpoint there.
     pub(crate) fn without_checkpoint(&self) -> &BTreeSet<String> {
         &self.without_checkpoint
+    }
+}
+
+/// True for damage of the store's files, which a disk that fails for a moment looks like. No finding is kept of it: the next look tells.
+pub(crate) fn is_of_the_store(damage: Damage) -> bool {
+    match damage {
+        Damage::Unreadable => true,
+        Damage::DoesNotOpen | Damage::UnknownFormat | Damage::Missing | Damage::Older | Damage::Kek => false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use ibyok_audit::{Reader, logs_in, newest_checkpoints};
 
 use super::Logs;
-use super::checkpoints::log_of;
+use super::checkpoints::{is_of_the_store, log_of};
 use super::kept::{AllKept, Kept};
 use super::own_end::ends_early;
 use crate::base::damage::Damage;
@@ -36,7 +36,7 @@ impl Logs {
     pub(crate) async fn tell_lost_keys(&self) -> Result<()> {
         let (sealed, own) = (self.log_keys().await?, self.recorder.log.id());
         let mut faults = Vec::new();
-        for (id, damage) in &sealed.damaged {
+        for (id, damage) in sealed.damaged.iter().filter(|(_, damage)| !is_of_the_store(*damage)) {
             let what = format!("the key of the audit log `{}` in the store ({id}) {damage}", log_of(id));
             faults.push((log_of(id), what));
         }

@@ -8,7 +8,7 @@ use ibyok_audit::{Action, Event, Known, LogPlace, Outcome, VerifyingKey, verify_
 use jiff::Timestamp;
 
 use super::Logs;
-use super::checkpoints::{damaged_checkpoint, removed_checkpoint};
+use super::checkpoints::{damaged_checkpoint, is_of_the_store, removed_checkpoint};
 use super::kept::{Checkpoints, Kept};
 use crate::base::error::{Error, Part, Result};
 use crate::floor::Floors;
@@ -43,6 +43,10 @@ impl Own<'_> {
             Ok(stored) => {
                 faults.extend(self.removed(stored.as_ref()));
                 stored
+            }
+            Err(error @ Error::Integrity { damage, .. }) if is_of_the_store(damage) => {
+                tracing::warn!(%error, "the checkpoint of the audit log in the store cannot be read now");
+                None
             }
             Err(Error::Integrity { damage, .. }) => {
                 replaces = true;
