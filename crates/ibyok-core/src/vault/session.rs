@@ -194,6 +194,11 @@ impl Session {
         }
     }
 
+    /// Establishes the principal that asks, and counts the attempt against the limits of its token.
+    pub(crate) async fn authenticate(&self, attempt: &mut Attempt<'_>) -> Result<Principal> {
+        self.inner.limits.authenticate(attempt, &self.asking).await
+    }
+
     pub(crate) fn attempt(&self, action: Action) -> Attempt<'_> {
         Attempt {
             condition: self.condition.clone(),

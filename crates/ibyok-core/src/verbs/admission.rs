@@ -57,7 +57,7 @@ impl Session {
     /// [`Error::Unauthenticated`], [`Error::Limited`], [`Error::Unavailable`].
     pub async fn may_use(&self, action: Action, scope: Scope) -> Result<bool> {
         let mut attempt = self.attempt(action);
-        let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+        let principal = self.authenticate(&mut attempt).await?;
         match self.inner.gate.may_use_somewhere(&attempt, &principal, scope).await {
             Ok(()) => Ok(true),
             Err(Error::Denied { .. }) => Ok(false),

@@ -38,12 +38,7 @@ impl AttestationVerbs<'_> {
     pub async fn add(self, item: &str, note: Option<String>) -> Result<Attestation> {
         let mut attempt = self.session.attempt(Action::ChecklistAttest);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             check_item(item)?;
             note.iter().try_for_each(|note| check_account("note", note))?;
@@ -79,12 +74,7 @@ impl AttestationVerbs<'_> {
         let mut attempt = self.session.attempt(Action::KeyList);
         attempt.facts.reason = Some("checklist");
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             let whole = self.session.inner.records.whole_realm(principal.namespace()).await?;
             let held = self
@@ -114,12 +104,7 @@ impl KnownValueVerbs<'_> {
     }
 
     async fn try_shared(self, attempt: &mut Attempt<'_>) -> Result<Page<SharedValue>> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         operators_only(&principal)?;
         let whole = self.session.inner.records.whole_realm(principal.namespace()).await?;
         let keys = BTreeMap::new();

@@ -98,12 +98,7 @@ impl AuditVerbs<'_> {
     async fn read_lines(self, filter: &Filter) -> Result<Filter> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             self.session.inner.logs.own_lines(&principal, filter).await
         }
@@ -115,12 +110,7 @@ impl AuditVerbs<'_> {
     async fn read_audit(self) -> Result<PathBuf> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)
         }
         .await;

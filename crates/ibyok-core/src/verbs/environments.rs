@@ -20,12 +20,7 @@ impl EnvironmentVerbs<'_> {
     pub async fn list(self) -> Result<Page<EnvironmentInfo>> {
         let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             let names = self
                 .session
@@ -50,12 +45,7 @@ impl EnvironmentVerbs<'_> {
         let mut attempt = self.session.attempt(Action::EnvCreate);
         attempt.facts.environment = Some((&name).into());
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             let namespace = principal.namespace().clone();
             let realm = RealmName {

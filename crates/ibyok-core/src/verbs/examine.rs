@@ -25,12 +25,7 @@ impl AuditVerbs<'_> {
     pub async fn examine<E: Examiner>(self, examiner: E) -> Result<Examined<E::Found>> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             self.session.examined(&attempt, &principal, examiner).await
         }
         .await;
@@ -44,12 +39,7 @@ impl AuditVerbs<'_> {
     pub async fn last_review(self) -> Result<Option<ReviewDone>> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             let inner = &self.session.inner;
             inner
                 .gate

@@ -78,12 +78,7 @@ impl KeyVerbs<'_> {
         id: KeyId,
         whole: MayBeWhole,
     ) -> Result<DamagedRecord> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         operators_only(&principal)?;
         let names = self
             .session
@@ -140,12 +135,7 @@ impl TokenVerbs<'_> {
         attempt.facts.target = Some(("token", id.to_string()));
         attempt.facts.reason = Some("damaged");
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             match self.session.inner.gate.token_by_id(&principal, id).await {
                 Ok(_) => {

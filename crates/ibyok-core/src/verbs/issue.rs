@@ -42,12 +42,7 @@ impl TokenVerbs<'_> {
     }
 
     async fn try_issue(self, attempt: &mut Attempt<'_>, request: TokenRequest) -> Result<Issued> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         check_name(&request.name)?;
         let namespace = principal.namespace().clone();
         let mut grant = request.grant;

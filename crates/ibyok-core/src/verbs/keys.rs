@@ -105,7 +105,7 @@ impl Session {
 
     /// Establishes who asks, and whether they may.
     pub(crate) async fn permit(&self, attempt: &mut Attempt<'_>, scope: Scope, key: &KeyRef) -> Result<Permit> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let principal = self.authenticate(attempt).await?;
         self.inner.gate.authorize(attempt, &principal, scope, key).await
     }
 }

@@ -49,12 +49,7 @@ impl LimitVerbs<'_> {
         attempt: &mut Attempt<'_>,
         environment: Option<&EnvironmentName>,
     ) -> Result<Page<EnvironmentLimit>> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         let namespace = principal.namespace().clone();
         attempt.facts.environment = environment.map(Into::into);
         let inner = &self.session.inner;

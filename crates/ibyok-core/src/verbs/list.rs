@@ -41,12 +41,7 @@ impl KeyVerbs<'_> {
         environment: Option<&EnvironmentName>,
         page: &PageRequest,
     ) -> Result<Page<KeyInfo>> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         let namespace = principal.namespace().clone();
         attempt.facts.environment = environment.map(Into::into);
         let environments = match environment {
@@ -264,12 +259,7 @@ impl KeyVerbs<'_> {
     }
 
     async fn try_find(self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<KeyRef> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         for scope in [Scope::KeysRead, Scope::KeysList] {
             match self.find_by(attempt, &principal, scope, id).await {
                 Ok(Some(key)) => return Ok(key),

@@ -89,12 +89,7 @@ impl ModeVerbs<'_> {
         environment: &EnvironmentName,
         mode: Mode,
     ) -> Result<EnvironmentMode> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         let namespace = principal.namespace().clone();
         attempt.facts.namespace = Some((&namespace).into());
         attempt.facts.environment = Some(environment.into());
@@ -147,12 +142,7 @@ impl ModeVerbs<'_> {
     }
 
     async fn try_environment_modes(self, attempt: &mut Attempt<'_>) -> Result<Page<EnvironmentMode>> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         let namespace = principal.namespace().clone();
         attempt.facts.namespace = Some((&namespace).into());
         let scope = Scope::SettingsWrite;

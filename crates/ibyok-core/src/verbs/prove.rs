@@ -27,12 +27,7 @@ impl AuditVerbs<'_> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         attempt.facts.target = log.map(|log| ("log", log.to_owned()));
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             let own = self
                 .session

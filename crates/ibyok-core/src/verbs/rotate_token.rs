@@ -90,12 +90,7 @@ impl TokenVerbs<'_> {
     }
 
     async fn try_rotate(self, attempt: &mut Attempt<'_>, which: &str, rotation: &TokenRotation) -> Result<Issued> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         let grace = check_grace(rotation.grace.unwrap_or(DEFAULT_GRACE))?;
         let scope = Scope::TokensIssue;
         let found = self

@@ -25,12 +25,7 @@ impl TokenVerbs<'_> {
     pub async fn list(self, page: &PageRequest) -> Result<Page<TokenInfo>> {
         let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             self.session
                 .inner
                 .gate
@@ -112,12 +107,7 @@ impl TokenVerbs<'_> {
         let which = &which.into().to_string();
         let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             let found = self
                 .session
                 .inner
@@ -145,12 +135,7 @@ impl TokenVerbs<'_> {
         let (which, keep_children) = (&which.into().to_string(), descendants == Descendants::Keep);
         let mut attempt = self.session.attempt(Action::TokenRevoke);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             let found = self
                 .session
                 .inner

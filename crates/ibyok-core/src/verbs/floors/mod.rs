@@ -66,11 +66,7 @@ impl FloorVerbs<'_> {
         report.findings.clone_from(&known.findings);
         let mut attempt = self.session.attempt(Action::LogFloorsRebuilt);
         let outcome = async {
-            self.session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            self.session.authenticate(&mut attempt).await?;
             report.findings.extend(self.session.inner.logs.accept_ends().await?);
             attempt.facts.because = Some(format!("acknowledged {}", counted(report.findings.len(), "finding")));
             Ok(())
@@ -89,11 +85,7 @@ impl FloorVerbs<'_> {
         self.session.operator_of_home(Action::LogFloorsExported).await?;
         let mut attempt = self.session.attempt(Action::LogFloorsExported);
         let outcome = async {
-            self.session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            self.session.authenticate(&mut attempt).await?;
             self.session.inner.records.floors.flush(None).await?;
             let count = self.session.inner.records.floors.export(out).await?;
             attempt.facts.count = count;
@@ -113,11 +105,7 @@ impl FloorVerbs<'_> {
         self.session.operator_of_home(Action::LogFloorsImported).await?;
         let mut attempt = self.session.attempt(Action::LogFloorsImported);
         let outcome = async {
-            self.session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            self.session.authenticate(&mut attempt).await?;
             let floors = self.session.inner.records.floors.read_export(text)?;
             attempt.facts.count = u64::try_from(floors.len()).unwrap_or(u64::MAX);
             self.session.inner.records.floors.import(&floors).await?;
@@ -147,7 +135,7 @@ impl Session {
     pub(crate) async fn operator_for(&self, action: Action) -> Result<Principal> {
         let mut attempt = self.attempt(action);
         let outcome = async {
-            let who = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let who = self.authenticate(&mut attempt).await?;
             operators_only(&who).map(|()| who)
         }
         .await;

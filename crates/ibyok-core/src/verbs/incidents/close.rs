@@ -30,12 +30,7 @@ impl IncidentVerbs<'_> {
     ) -> Result<IncidentInfo> {
         let mut attempt = self.session.attempt(Action::IncidentClose);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("cause", cause)?;
             check_account("prevention", prevention)?;
@@ -73,12 +68,7 @@ impl IncidentVerbs<'_> {
     pub async fn note(self, which: &str, text: &str) -> Result<IncidentInfo> {
         let mut attempt = self.session.attempt(Action::IncidentOpen);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("note", text)?;
             let said = self

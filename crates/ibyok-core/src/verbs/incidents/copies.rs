@@ -209,12 +209,7 @@ impl IncidentVerbs<'_> {
     pub async fn served_leaked(self) -> Result<Page<ServesLeaked>> {
         let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             operators_only(&principal)?;
             let names = self
                 .session

@@ -25,12 +25,7 @@ impl IncidentVerbs<'_> {
     pub async fn list(self, shown: IncidentsShown) -> Result<Page<IncidentInfo>> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self
-                .session
-                .inner
-                .limits
-                .authenticate(&mut attempt, &self.session.asking)
-                .await?;
+            let principal = self.session.authenticate(&mut attempt).await?;
             let scope = Scope::IncidentsWrite;
             self.session
                 .inner

@@ -126,12 +126,7 @@ impl KnownValueVerbs<'_> {
 
     /// Every version of every key of the namespace, for an operator, by realm.
     async fn all_versions(self, attempt: &mut Attempt<'_>) -> Result<AllVersions> {
-        let principal = self
-            .session
-            .inner
-            .limits
-            .authenticate(attempt, &self.session.asking)
-            .await?;
+        let principal = self.session.authenticate(attempt).await?;
         operators_only(&principal)?;
         let names = self
             .session

@@ -184,7 +184,7 @@ impl Session {
         };
         for (realm, id) in &contents.tokens {
             let mut attempt = self.attempt(Action::TokenRevoke);
-            let who = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let who = self.authenticate(&mut attempt).await?;
             attempt.facts.target = Some(("token", id.to_string()));
             let edit = |_: &mut Attempt<'_>, record: Option<TokenRecord>| {
                 let mut record = record.ok_or_else(|| no_token(&id.to_string()))?;
