@@ -35,7 +35,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::help::parse;
 pub(crate) use self::rotate::quiet_for;
-use self::stop::stopped;
+use self::stop::StopSignals;
 
 use ibyok_api::Document;
 

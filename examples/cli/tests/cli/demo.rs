@@ -39,15 +39,21 @@ fn the_demo_shows_the_whole_of_it_and_leaves_nothing_behind() {
 
 #[test]
 fn the_demo_that_is_interrupted_leaves_nothing_behind_either() {
-    let place = Place::empty();
-    let mut child = place.ibyok(&["demo"]).env("TMPDIR", place.path("")).spawn();
-    std::thread::sleep(Duration::from_millis(150));
-    std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    child.wait().unwrap();
-    assert_eq!(std::fs::read_dir(place.path("")).unwrap().count(), 0);
+    for milliseconds in [5, 10, 20, 40, 80, 160, 320] {
+        let place = Place::empty();
+        let mut child = place.ibyok(&["demo"]).env("TMPDIR", place.path("")).spawn();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        std::process::Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap();
+        child.wait().unwrap();
+        assert_eq!(
+            std::fs::read_dir(place.path("")).unwrap().count(),
+            0,
+            "interrupted after {milliseconds} ms"
+        );
+    }
 }
 
 #[test]

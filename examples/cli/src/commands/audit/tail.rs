@@ -11,7 +11,7 @@ use ibyok_reports::event;
 
 use crate::access::{Here, KeyArgument};
 use crate::colour::Tone;
-use crate::commands::{Cx, stopped, time};
+use crate::commands::{Cx, StopSignals, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
@@ -152,7 +152,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
     let Some(mut follow) = follow else {
         return Ok(Exit::Done);
     };
-    let mut stop = std::pin::pin!(stopped());
+    let mut stop = StopSignals::listen();
     loop {
         for line in follow.poll().await? {
             for line in chosen.take(line) {
@@ -161,7 +161,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
         }
         super::warn_of_left_out(follow.left_out(), cx);
         tokio::select! {
-            () = &mut stop => return Ok(Exit::Done),
+            () = stop.received() => return Ok(Exit::Done),
             () = tokio::time::sleep(FOLLOW) => {}
         }
     }

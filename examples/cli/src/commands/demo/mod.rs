@@ -13,7 +13,7 @@ use std::path::Path;
 use ibyok_server::{Limits, Options, Started};
 
 use self::stage::Stage;
-use super::{Cx, stopped};
+use super::{Cx, StopSignals};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
@@ -42,6 +42,8 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
             "check that the temporary directory exists and has space",
         )
     };
+    // Before the directory exists: a signal in between would end the program and leave the directory.
+    let mut stop = StopSignals::listen();
     let place = tempfile::Builder::new()
         .prefix("ibyok-demo-")
         .permissions(fs::Permissions::from_mode(0o700))
@@ -50,7 +52,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     let mut stage = Stage::new(place.path(), cx);
     let played = tokio::select! {
         played = play(&mut stage, place.path()) => played,
-        () = stopped() => Err(Error::failed("the demo was interrupted", "run it again")),
+        () = stop.received() => Err(Error::failed("the demo was interrupted", "run it again")),
     };
     let steps = stage.end();
     // Nothing is left behind, also after an error.
