@@ -67,6 +67,7 @@
 //! it is released, nor against someone who can read the memory of the process that holds the vault.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod base;
 mod changes;
 mod examine;
@@ -141,6 +142,17 @@ pub mod audit {
     pub use crate::verbs::prove::check_proof;
     pub use crate::verbs::whole_log::WholeLog;
     pub use ibyok_audit::*;
+}
+
+/// Backups of a whole vault: [`Session::backups`](crate::Session::backups) takes them, and [`Backup`](backups::Backup) checks them.
+pub mod backups {
+    pub use crate::backup::fill::restore_records;
+    pub use crate::backup::manifest::{BackupFloors, BackupInfo, BackupLog};
+    pub use crate::backup::read::{Backup, Progress};
+    pub use crate::backup::settle::Settled;
+    pub use crate::backup::since::{ChangesSince, TakenAway, changes_since};
+    pub use crate::backup::write::BackupRequest;
+    pub use crate::vault::handles::BackupVerbs;
 }
 
 /// The time, as a vault reads it.

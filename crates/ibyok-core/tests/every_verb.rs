@@ -221,6 +221,8 @@ verbs! {
         vec![own(bundle.map(|bundle| bundle.text.expose_secret().to_owned()))]
     };
     "known_values.shared" => |s, _t| vec![own(s.known_values().shared().await)];
+    "backups.write" => |s, _t| vec![refusal(s.backups().write(Path::new("no.backup"), Default::default()).await)];
+    "backups.settle" => |s, _t| vec![refusal(s.backups().settle(s.now(), true).await)];
     "attestations.add" => |s, _t| vec![own(s.attestations().add("backup", None).await)];
     "attestations.list" => |s, _t| vec![own(s.attestations().list().await)];
     "whoami" => |s, _t| vec![own(s.whoami().await)];
@@ -300,6 +302,7 @@ fn accessor(handle: &str) -> &'static str {
         "Incident" => "incidents",
         "KnownValue" => "known_values",
         "Attestation" => "attestations",
+        "Backup" => "backups",
         other => panic!("`{other}Verbs` is a handle that this test does not know"),
     }
 }

@@ -114,7 +114,7 @@ impl Settings {
         let Remembered { text, variables } = self.remembered(kek_file.as_deref(), kek.as_ref())?;
         let file = self.directory.join(FILE);
         made.files.extend(Some(file.clone()).filter(|file| is_absent(file)));
-        directory::write_file(&file, &text)?;
+        directory::write_file(&file, text.as_bytes())?;
         if self.store.is_none() {
             let store = self.store_file();
             let beside = ["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", store.display())));
@@ -160,7 +160,7 @@ impl Settings {
 }
 
 /// The only process that makes a vault in a directory, as long as the handle lives: of two processes, one could remove the files of the other.
-fn only_here(path: &Path) -> Result<File> {
+pub(crate) fn only_here(path: &Path) -> Result<File> {
     let failed = |error: std::io::Error| {
         Error::invalid(
             format!("`{}`: {error}", path.display()),

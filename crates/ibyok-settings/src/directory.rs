@@ -72,7 +72,7 @@ pub(crate) fn check_private(path: &Path) -> Result<()> {
 }
 
 /// Writes a new file, 0600 and durable; one that exists is left alone.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = match created {
         Ok(file) => file,
@@ -80,7 +80,7 @@ pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
         Err(error) => return Err(failed(path, &error)),
     };
     let directory = path.parent().unwrap_or(Path::new("."));
-    file.write_all(text.as_bytes())
+    file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .and_then(|()| std::fs::File::open(directory)?.sync_all())
         .map_err(|error| failed(path, &error))

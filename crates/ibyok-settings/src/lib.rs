@@ -34,6 +34,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod backup;
 mod create;
 mod directory;
 mod given;
@@ -46,6 +47,7 @@ mod passphrase;
 mod process;
 mod remember;
 mod reopening;
+mod restore;
 mod settings;
 mod token;
 
@@ -58,5 +60,6 @@ pub use operator::operator_name;
 pub use passphrase::Passphrase;
 pub use process::ProcessEnvironment;
 pub use remember::Variable;
+pub use restore::{Restore, Restored};
 pub use settings::Settings;
 pub use token::{NoToken, announced_token, announces_token};

@@ -204,7 +204,7 @@ impl Settings {
 
     /// Opens the log of a vault that exists. A slot that cannot be continued is skipped if its log is not this node's: a log that someone else
     /// put there must not stop a process.
-    async fn open_log_of(&self, store: &Arc<dyn Store>, kek: &Arc<dyn Kek>) -> Result<FileSink> {
+    pub(crate) async fn open_log_of(&self, store: &Arc<dyn Store>, kek: &Arc<dyn Kek>) -> Result<FileSink> {
         let refused = match self.open_log(Vec::new()).await {
             Err(
                 error @ Error::Unavailable {

@@ -162,6 +162,8 @@ pub enum Part {
     GeoIp,
     /// The machine's clock.
     Clock,
+    /// The file of a backup.
+    Backup,
 }
 
 impl fmt::Display for Part {
@@ -172,6 +174,7 @@ impl fmt::Display for Part {
             Part::AuditLog => "audit log",
             Part::GeoIp => "GeoIP database",
             Part::Clock => "machine's clock",
+            Part::Backup => "backup",
         })
     }
 }
@@ -352,6 +355,9 @@ impl Error {
                 "the vault releases nothing without a line on the log: check that the log's disk has space and its files are in place"
             }
             Error::Unavailable { part: Part::Clock, .. } => "set the machine's clock, then try again",
+            Error::Unavailable { part: Part::Backup, .. } => {
+                "check that the directory exists, that you may write to it, and that its disk has space"
+            }
             Error::Unavailable { part: Part::GeoIp, .. } => "replace the database, or unset `geoip`",
             // The message of a KMS about a refusal has its remedy with it.
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,

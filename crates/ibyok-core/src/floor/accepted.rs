@@ -108,7 +108,7 @@ pub(crate) async fn is_outdated(map: &AuthenticatedMap, name: &[u8], text: &str)
     Ok(there.is_some_and(|there| floor(&there) >= floor(text)))
 }
 
-pub(super) async fn read(map: &AuthenticatedMap, record: &RecordId) -> Result<Option<Accepted>> {
+pub(crate) async fn read(map: &AuthenticatedMap, record: &RecordId) -> Result<Option<Accepted>> {
     let text = map.text(&key::accepted(record)).await.map_err(unavailable)?;
     Ok(text.as_deref().and_then(Accepted::parse))
 }

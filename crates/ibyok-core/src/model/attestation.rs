@@ -34,6 +34,9 @@ pub struct Attestation {
     /// A note of that principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The SHA-256 of the backup that the vault itself took and attested, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
 }
 
 /// Refuses an item that is not on the checklist.

@@ -65,6 +65,23 @@ pub(crate) mod kind {
     pub(crate) const SIGN: u8 = 130;
     /// The uses of a token on a day, as one node counted them; outside the change feed.
     pub(crate) const TOKEN_USE: u8 = 131;
+    /// The kinds of records of no realm, without the vault's own record: tags first, by which realms are found.
+    pub(crate) const OF_ROOT: [u8; 3] = [TAG, REALM, REMOVED];
+    /// The kinds of records that any realm may have, for backups and copies.
+    pub(crate) const OF_ANY_REALM: [u8; 12] = [
+        KEY,
+        TOKEN,
+        SETTINGS,
+        LOG_KEY,
+        REVIEW,
+        INCIDENT,
+        ATTESTATION,
+        LEAKED,
+        KEY_USE,
+        CHECKPOINT,
+        SIGN,
+        TOKEN_USE,
+    ];
     /// The kinds of records in the collections of any tenant's realm. Keys and checkpoints of logs are in the realms
     /// of nodes' homes alone.
     pub(crate) const OF_REALMS: [u8; 10] = [

@@ -66,6 +66,7 @@ struct Options {
     id: Option<VaultId>,
     rebuild_floors: bool,
     one_command: bool,
+    restored: bool,
 }
 
 impl std::fmt::Debug for Options {
@@ -97,6 +98,7 @@ impl VaultBuilder<(), (), ()> {
             id: None,
             rebuild_floors: false,
             one_command: false,
+            restored: false,
         };
         VaultBuilder {
             store: (),
@@ -226,6 +228,13 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     /// Sets the operator who opens the vault, for the audit log; `ibyok` unless given.
     pub fn opened_by(mut self, actor: impl Into<String>) -> Self {
         self.options.actor = actor.into();
+        self
+    }
+
+    /// Opens a store that was just restored from a backup: the change numbers that the log knows of the store before no longer count. For
+    /// [`BackupVerbs::settle`](crate::backups::BackupVerbs::settle), which then accepts the older records.
+    pub fn restored(mut self) -> Self {
+        self.options.restored = true;
         self
     }
 
@@ -385,6 +394,9 @@ impl OpenBuilder {
         stated.store_came_to(upto.as_u64());
         let logs = vouched_logs(store.as_ref(), place.root(), &home).await?;
         stated.store_epoch_is(newest_store_mark(place.root(), &logs)?.epoch, upto.as_u64());
+        if options.restored {
+            stated.accepts_store_at(upto.as_u64());
+        }
         // Before the log's first line, which speaks of them.
         let (floors, found) = Floors::open(Setup {
             place: place.root().to_owned(),

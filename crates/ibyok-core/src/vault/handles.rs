@@ -76,6 +76,12 @@ pub struct AttestationVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
+/// The verbs on backups: see [`Session::backups`].
+#[derive(Clone, Copy, Debug)]
+pub struct BackupVerbs<'s> {
+    pub(crate) session: &'s Session,
+}
+
 impl<'s> RotationVerbs<'s> {
     /// Returns the session, for verbs that other crates put together from those of several handles.
     #[must_use]
@@ -155,5 +161,11 @@ impl Session {
     #[must_use]
     pub fn attestations(&self) -> AttestationVerbs<'_> {
         AttestationVerbs { session: self }
+    }
+
+    /// Takes backups of the whole vault.
+    #[must_use]
+    pub fn backups(&self) -> BackupVerbs<'_> {
+        BackupVerbs { session: self }
     }
 }

@@ -47,6 +47,7 @@ impl AttestationVerbs<'_> {
                 at: attempt.at,
                 by: principal.by(),
                 note: note.clone(),
+                backup: None,
             };
             attempt.facts.because = Some(item.to_owned());
             let change = self.session.inner.changes.change(

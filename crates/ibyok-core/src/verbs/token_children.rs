@@ -154,6 +154,10 @@ impl Inner {
             by: principal.by(),
         };
         let what = TokenTakeAway::Revoke { keep_children };
+        // A restore of an older backup revokes the token again by this line.
+        if keep_children && attempt.facts.because.is_none() {
+            attempt.facts.because = Some("keep_children".to_owned());
+        }
         let change = self.changes.change(
             attempt,
             principal,

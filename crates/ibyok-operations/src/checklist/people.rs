@@ -78,14 +78,20 @@ pub fn of_people(attested: &BTreeMap<String, Attestation>, plan: Option<&PlanFac
         Some(word) => Item::ok("backup", said(word)),
         None => Item::open(
             "backup",
-            format!("nobody attested within {BACKUP_DAYS} days that store, audit log and KEK are backed up, each in its own place"),
-            "read docs/operations.md, back up all three, then run `ibyok checklist attest backup`",
+            format!("there is no backup within {BACKUP_DAYS} days, and nobody attested one"),
+            "run `ibyok backup FILE` on a schedule; if you back up the vault by other means, run `ibyok checklist attest backup`",
         ),
     });
     items
 }
 
 fn said(word: &Attestation) -> String {
+    if let Some(sha256) = &word.backup {
+        return format!(
+            "the vault was backed up by {} on {:.0} (SHA-256 {sha256})",
+            word.by, word.at
+        );
+    }
     let note = word.note.as_deref().map_or(String::new(), |note| format!(": {note}"));
     format!("attested by {} on {:.0}{note}", word.by, word.at)
 }

@@ -2,6 +2,7 @@
 
 mod attenuate;
 mod audit;
+mod backup;
 mod checklist;
 mod completions;
 mod confirm;
@@ -19,6 +20,7 @@ mod man;
 mod mode;
 mod namespaces;
 mod providers;
+mod restore;
 mod rotate;
 mod run;
 mod scan;
@@ -116,6 +118,10 @@ pub(crate) enum Command {
     Scan(scan::Args),
     /// Check the security of the vault, the code and the team's practice, item by item
     Checklist(checklist::Args),
+    /// Write a backup of the whole vault to a file, or check one
+    Backup(backup::Args),
+    /// Restore the vault from a backup
+    Restore(restore::Args),
     /// Serve the vault over HTTP
     Serve(serve::Args),
     /// Demonstrate the program on a throw-away vault, in a few seconds
@@ -161,6 +167,8 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Incident(verb) => incident::run(verb, cx).await,
         Command::Scan(args) => scan::run(args, cx).await,
         Command::Checklist(args) => checklist::run(args, cx).await,
+        Command::Backup(args) => backup::run(args, cx).await,
+        Command::Restore(args) => restore::run(args, cx).await,
         Command::Serve(args) => serve::run(args, cx).await,
         Command::Demo => demo::run(cx).await,
         Command::Completions(args) => completions::run(args, cx),

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod audit; // the log is shown, verified and exported, and what was done to it is found
 #[cfg(test)]
+mod backup; // backups and restores
+#[cfg(test)]
 mod cases; // one file for each case: arguments in, streams and exit code out
 #[cfg(test)]
 mod conditions; // changes only while a version is current

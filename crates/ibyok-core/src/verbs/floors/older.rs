@@ -89,7 +89,7 @@ impl Inner {
     }
 
     /// The name of a realm, by the id of its record.
-    pub(super) async fn name_of_realm(&self, record: &RecordId) -> Result<Option<RealmName>> {
+    pub(crate) async fn name_of_realm(&self, record: &RecordId) -> Result<Option<RealmName>> {
         let tags = self.records.tags().await?;
         let named = tags.names().find(|name| name.record_id(self.records.vault) == *record);
         match named {
