@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ibyok_benches::Result;
 use ibyok_core::{
     AccessToken, Environments, FileSink, Grant, Kek, KeyRef, RequestContext, Scope, Scopes, Secret, Store,
-    TokenRequest, Vault, VaultBuilder, audit::SinkDurability,
+    TokenRequest, Vault, VaultBuilder, audit::SinkDurability, kek::Keyring,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// A builder that lacks nothing.
-pub(crate) type Builder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+pub(crate) type Builder = VaultBuilder<Arc<dyn Store>, Keyring, FileSink>;
 
 /// The store, the KEK and the log directory of nodes.
 pub(crate) struct Place {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ibyok_core::{
     AccessToken, Code, Environments, Error, FileSink, Grant, Kek, KeyRef, LocalKek, RequestContext, Result, Scope,
-    Scopes, Secret, Session, Store, TokenRequest, Vault, VaultBuilder,
+    Scopes, Secret, Session, Store, TokenRequest, Vault, VaultBuilder, kek::Keyring,
 };
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ pub struct Node {
 }
 
 /// A builder that lacks nothing.
-pub type Builder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+pub type Builder = VaultBuilder<Arc<dyn Store>, Keyring, FileSink>;
 
 impl Site {
     /// With a local KEK.

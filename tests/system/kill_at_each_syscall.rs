@@ -165,6 +165,57 @@ fn a_promotion_leaves_one_current_version_wherever_it_is_killed() {
     assert!(points > 20 && promoted > 0 && not > 0, "{points} {promoted} {not}");
 }
 
+/// The calls at which a change of the KEK is killed: those of its own files, and a share of those that every command makes.
+const CALLS_OF_KEKS: [&str; 4] = ["fdatasync", "fsync", "rename", "unlink"];
+
+#[test]
+fn a_change_of_the_kek_is_completed_by_the_same_command_wherever_it_is_killed() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    home.set("dev/key", "of dev");
+    let old = home.kek_file();
+    let old = old.strip_prefix(home.path("")).unwrap().display().to_string();
+    let (mut points, mut rerun, mut was_done) = (0, 0, 0);
+    for call in CALLS_OF_KEKS {
+        for number in 1..END {
+            let copy = home.copy();
+            let new = copy.path("home/new.kek").display().to_string();
+            let to = ["kek", "rotate", "--to", "local", "--kek-file", &new];
+            let traced = [
+                "-f",
+                "-qq",
+                "--output=/dev/null",
+                &format!("--trace={call}"),
+                &format!("--inject={call}:signal=KILL:when={number}"),
+            ];
+            let ended = copy.ibyok_under("strace", traced, to).run();
+            assert!([0, 137].contains(&ended.code()), "{call} {number}: {}", ended.said());
+            // Both KEKs are in the settings, or the one that everything needs.
+            assert_eq!(copy.get("prod/key"), b"value", "{call} {number}");
+            if ended.code() == 137 {
+                points += 1;
+                let again = copy.ibyok(to).run();
+                match again.code() {
+                    0 => rerun += 1,
+                    // It was killed after its last step.
+                    2 => was_done += 1,
+                    other => panic!("{call} {number}: {other}: {}", again.said()),
+                }
+            }
+            std::fs::remove_file(copy.path(&old)).unwrap();
+            assert_eq!(copy.get("prod/key"), b"value", "{call} {number}");
+            assert_eq!(copy.get("dev/key"), b"of dev", "{call} {number}");
+            if ended.code() == 0 {
+                copy.ibyok(["kek", "rotate", "--check"]).run().done();
+                Oracle::new().the_log_verifies(&copy);
+                break;
+            }
+        }
+    }
+    println!("kek rotate: {points} points; completed {rerun} times, done already {was_done} times, lost 0");
+    assert!(points > 15 && rerun > 15, "{points} {rerun} {was_done}");
+}
+
 #[test]
 fn a_destruction_that_was_begun_is_finished_at_the_next_start() {
     let home = home_with_vault();

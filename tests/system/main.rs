@@ -27,6 +27,9 @@ mod kill_at_each_syscall;
 /// kill -9 in the middle of an import.
 mod kill_import;
 
+/// A change of the KEK under running servers.
+mod kek_change;
+
 /// Each system call fails, one after the other.
 #[cfg(feature = "faults")]
 mod fail_at_each_syscall;

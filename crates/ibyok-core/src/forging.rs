@@ -248,7 +248,7 @@ async fn prods_environment_key_cannot_be_replaced() {
 async fn a_realm_of_another_vault_is_refused() {
     let scene = scene().await;
     let other = MemoryStore::new();
-    let keyring = &scene.vault.inner.records.keyring;
+    let keyring = &scene.vault.inner.records.keks.ring();
     let vault = ibyok_crypto::VaultId::generate().unwrap();
     let opening = Opening {
         vault,

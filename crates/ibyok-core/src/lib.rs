@@ -194,6 +194,13 @@ pub mod incidents {
     };
 }
 
+/// The KEKs of a vault: [`Vault::keks`](crate::Vault::keks), and where a running vault gets new ones.
+pub mod keks {
+    pub use crate::opening::keks::NoKeks;
+    pub use crate::records::keks::KekSource;
+    pub use crate::verbs::keks::{Keks, OutdatedKek, Rewrapped};
+}
+
 /// Keys and their versions: [`Session::keys`](crate::Session::keys).
 pub mod keys {
     pub use crate::model::condition::Condition;

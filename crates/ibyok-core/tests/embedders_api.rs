@@ -22,8 +22,7 @@ fn reviewer(since: Timestamp) -> Reviewer {
     Reviewer::new(since, Timestamp::now(), &Thresholds::default()).unwrap()
 }
 
-type Builder =
-    VaultBuilder<std::sync::Arc<dyn ibyok_core::Store>, Vec<std::sync::Arc<dyn ibyok_core::Kek>>, MemoryHome>;
+type Builder = VaultBuilder<std::sync::Arc<dyn ibyok_core::Store>, ibyok_core::kek::Keyring, MemoryHome>;
 
 fn builder(store: &MemoryStore, kek: u8, home: &MemoryHome) -> Builder {
     let builder = Vault::builder().store(store.clone());

@@ -75,6 +75,12 @@ pub enum Error {
         /// The KEK that the wrapped key names.
         named: String,
     },
+    /// The program was given no KEK for the environment, so nothing can be wrapped for it.
+    #[error("no KEK was given for {}", environment.as_ref().map_or("what spans environments".to_owned(), |name| format!("environment `{name}`")))]
+    NoKek {
+        /// The environment; `None` for the realm that spans environments.
+        environment: Option<String>,
+    },
     /// The KEK refused: a wrong passphrase, or no permission.
     #[error("`{kek}` refused: a wrong passphrase, or no permission")]
     KekDenied {

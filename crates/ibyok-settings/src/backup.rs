@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ibyok_core::backups::Backup;
 use ibyok_core::{Error, Kek, Result, Secret, status::vault_in};
 
+use crate::keks::Slot;
 use crate::passphrase::Passphrase;
 use crate::settings::{FILE, Settings};
 
@@ -38,16 +39,21 @@ impl Settings {
         })
     }
 
-    /// Opens the KEK of the vault that a backup is of; `None` if the KEK is a file, and the file is not here.
+    /// Opens the KEKs of the vault that a backup is of, as far as they are here. The list is empty if the vault's KEK is a file, and the
+    /// file is not here.
     ///
     /// # Errors
-    /// [`Error::Kek`], [`Error::Invalid`] if the KEK cannot be used.
-    pub async fn kek_of(&self, backup: &Backup, passphrase: Option<Passphrase<'_>>) -> Result<Option<Arc<dyn Kek>>> {
-        let file = self.kek_file(backup.vault());
-        if self.kek.is_local() && !file.exists() {
-            return Ok(None);
+    /// [`Error::Kek`], [`Error::Invalid`] if a KEK cannot be used.
+    pub async fn keks_of(&self, backup: &Backup, passphrase: Option<Passphrase<'_>>) -> Result<Vec<Arc<dyn Kek>>> {
+        let slots = self.slots_of(backup.vault(), passphrase).await?;
+        Ok(slots.into_iter().filter_map(|slot| slot.kek).collect())
+    }
+
+    pub(crate) async fn slots_of(&self, vault: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vec<Slot>> {
+        if self.kek_place(vault).is_some_and(|file| !file.exists()) {
+            return Ok(Vec::new());
         }
-        self.kek.open(&file, passphrase).await.map(Some)
+        self.keks.open(self.place(vault), passphrase, &[]).await
     }
 
     /// Returns the id of the vault in the store that the settings name; `None` if there is none.

@@ -3,9 +3,16 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{Error, Kek, Result, Vault, clock::SystemClock, kek::VaultId, status::vault_in};
+use ibyok_core::{
+    EnvironmentName, Error, Kek, Result, Vault,
+    clock::SystemClock,
+    kek::{Keyring, VaultId},
+    status::vault_in,
+};
 
 use crate::directory;
+use crate::kek::KekChoice;
+use crate::keks::{KekChoices, Slot, ring_of};
 use crate::passphrase::Passphrase;
 use crate::remember::{Remembered, Variable};
 use crate::settings::{FILE, Settings};
@@ -18,6 +25,8 @@ pub struct Created {
     pub vault: String,
     /// The file of its local KEK: to be copied to a safe place, since without it the keys are lost.
     pub kek_file: Option<PathBuf>,
+    /// The files of all its local KEKs, those of single environments included.
+    pub kek_files: Vec<PathBuf>,
     /// The variables that later commands need, since the vault's file does not hold them.
     pub variables: Vec<Variable>,
 }
@@ -73,6 +82,12 @@ impl Settings {
     /// [`Error::Exists`] if there is a vault already, which stays unchanged; [`Error::Invalid`] for a passphrase that is easy to guess, unless
     /// [`Settings::weak_passphrase`] is set; else as [`Settings::open`]. After an error no part of the new vault remains.
     pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
+        if self.keks.plain().is_none() {
+            // The realm that spans environments needs a KEK as well.
+            let mut whole = self.clone();
+            whole.keks.rest.push(KekChoice::Local(None));
+            return Box::pin(whole.create(actor, passphrase)).await;
+        }
         SystemClock::check()?;
         let id = VaultId::generate()?;
         let mut made = Made::default();
@@ -110,8 +125,8 @@ impl Settings {
         if slot.public_key().is_none() {
             made.trees.push(slot.directory().to_owned());
         }
-        let (kek, kek_file) = self.make_kek(id, passphrase, made).await?;
-        let Remembered { text, variables } = self.remembered(kek_file.as_deref(), kek.as_ref())?;
+        let (ring, keks, kek_files) = self.make_keks(id, passphrase, made).await?;
+        let Remembered { text, variables } = self.remembered(&keks)?;
         let file = self.directory.join(FILE);
         made.files.extend(Some(file.clone()).filter(|file| is_absent(file)));
         directory::write_file(&file, text.as_bytes())?;
@@ -121,32 +136,68 @@ impl Settings {
             made.files.extend(beside.into_iter().filter(|file| is_absent(file)));
         }
         made.begun = true;
-        let vault = self.builder(store, kek, sink, actor).vault_id(id).create().await?;
+        let builder = self.plain_builder(store, ring, sink, actor);
+        let vault = builder.vault_id(id).create().await?;
         let created = Created {
             vault: id.to_string(),
-            kek_file,
+            kek_file: self.kek_place(&id.to_string()),
+            kek_files,
             variables,
         };
         Ok((vault, created))
     }
 
-    async fn make_kek(
+    /// Makes the KEKs. Returns them, their choices as the vault's file has them, and the files that they are in.
+    async fn make_keks(
         &self,
         id: VaultId,
         passphrase: Option<Passphrase<'_>>,
         made: &mut Made,
-    ) -> Result<(std::sync::Arc<dyn Kek>, Option<PathBuf>)> {
-        let file = self.kek_file(&id.to_string());
-        if !self.kek.is_local() {
-            return Ok((self.kek.create(&file, passphrase, self.weak_passphrase).await?, None));
+    ) -> Result<(Keyring, KekChoices, Vec<PathBuf>)> {
+        let id = id.to_string();
+        let (mut slots, mut files, mut keks) = (Vec::<Slot>::new(), Vec::new(), KekChoices::default());
+        for (whose, choice) in self.keks.iter() {
+            let placed = choice.placed(self.place(&id), whose);
+            let known = slots
+                .iter()
+                .find(|slot| slot.choice == placed && slot.choice != KekChoice::Passphrase(None));
+            let kek = match known.and_then(|slot| slot.kek.clone()) {
+                Some(kek) => kek,
+                None => self.make_kek(&placed, whose, passphrase, (made, &mut files)).await?,
+            };
+            let mut remembered = choice.remembered(kek.as_ref());
+            if let (KekChoice::Local(Some(_)), KekChoice::Local(path)) = (choice, &placed) {
+                remembered = KekChoice::Local(path.clone());
+            }
+            keks.list(whose).push(remembered);
+            slots.push(Slot {
+                whose: whose.cloned(),
+                key: placed.key(whose),
+                choice: placed,
+                kek: Some(kek),
+            });
         }
-        let absent = is_absent(&file);
+        Ok((ring_of(&slots), keks, files))
+    }
+
+    async fn make_kek(
+        &self,
+        placed: &KekChoice,
+        whose: Option<&EnvironmentName>,
+        passphrase: Option<Passphrase<'_>>,
+        (made, files): (&mut Made, &mut Vec<PathBuf>),
+    ) -> Result<std::sync::Arc<dyn Kek>> {
+        let KekChoice::Local(Some(file)) = placed else {
+            return placed.create(whose, passphrase, self.weak_passphrase).await;
+        };
+        let absent = is_absent(file);
         made.directories
             .extend(file.parent().into_iter().flat_map(absent_above));
-        let kek = self.kek.create(&file, passphrase, self.weak_passphrase).await?;
+        let kek = placed.create(whose, passphrase, self.weak_passphrase).await?;
         // One that was there before is refused above, and is not ours to remove.
         made.files.extend(Some(file.clone()).filter(|_| absent));
-        Ok((kek, Some(file)))
+        files.push(file.clone());
+        Ok(kek)
     }
 
     /// Returns true if the store holds a vault: the one that was to be made, whose answer was lost, or another that was made at the same

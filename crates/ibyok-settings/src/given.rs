@@ -21,8 +21,13 @@ pub struct Given {
     pub vault: Option<String>,
     /// `--store`, `IBYOK_STORE`: `file`, or a URL. One with a password comes by variable or file only.
     pub store: Option<String>,
-    /// `--kek`, `IBYOK_KEK`: `local`, `passphrase` or `aws-kms:KEY`.
+    /// `--kek`, `IBYOK_KEK`: `local`, `passphrase` or `aws-kms:KEY`, and `ENV=KEK` for single environments, separated by commas.
     pub kek: Option<String>,
+    /// `[kek_for]` in the file, and only there: the KEK of each environment that has its own.
+    pub kek_for: Option<BTreeMap<String, String>>,
+    /// `--also-kek`, `IBYOK_ALSO_KEK`: KEKs that open and never wrap, in the same form.
+    #[serde(default, deserialize_with = "list_or_text")]
+    pub also_kek: Option<String>,
     /// `--kek-file`, `IBYOK_KEK_FILE`: where a local KEK is.
     pub kek_file: Option<String>,
     /// `--passphrase-file`, `IBYOK_PASSPHRASE_FILE`: where the passphrase is.
@@ -67,6 +72,8 @@ impl Given {
             vault: get("IBYOK_VAULT"),
             store: get("IBYOK_STORE"),
             kek: get("IBYOK_KEK"),
+            kek_for: None,
+            also_kek: get("IBYOK_ALSO_KEK"),
             kek_file: get("IBYOK_KEK_FILE"),
             passphrase_file: get("IBYOK_PASSPHRASE_FILE"),
             audit: get("IBYOK_AUDIT"),
@@ -156,10 +163,21 @@ impl Given {
     #[must_use]
     pub fn or(&self, below: &Self) -> Self {
         let or = |above: &Option<String>, below: &Option<String>| above.clone().or_else(|| below.clone());
+        // All choices of KEKs come from one source: a node that is given one environment's KEK holds no other by surprise.
+        let chooser = match self.kek.is_some() || self.kek_for.is_some() {
+            true => self,
+            false => below,
+        };
+        let also_kek = match &self.also_kek {
+            Some(also) => Some(also.clone()),
+            None => chooser.also_kek.clone(),
+        };
         Given {
             vault: or(&self.vault, &below.vault),
             store: or(&self.store, &below.store),
-            kek: or(&self.kek, &below.kek),
+            kek: chooser.kek.clone(),
+            kek_for: chooser.kek_for.clone(),
+            also_kek,
             kek_file: or(&self.kek_file, &below.kek_file),
             passphrase_file: or(&self.passphrase_file, &below.passphrase_file),
             audit: or(&self.audit, &below.audit),
@@ -177,4 +195,18 @@ impl Given {
             review: self.review.clone().or_else(|| below.review.clone()),
         }
     }
+}
+
+/// Reads a list of texts, or one text with commas.
+fn list_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum ListOrText {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(Some(match ListOrText::deserialize(deserializer)? {
+        ListOrText::List(all) => all.join(","),
+        ListOrText::Text(text) => text,
+    }))
 }

@@ -37,9 +37,13 @@
 mod backup;
 mod create;
 mod directory;
+mod give_kek;
 mod given;
 mod guardrails;
 mod kek;
+mod kek_rotation;
+mod kek_source;
+mod keks;
 mod locations;
 mod operator;
 mod parse;
@@ -50,11 +54,15 @@ mod reopening;
 mod restore;
 mod settings;
 mod token;
+mod vault_file;
 
 // The public interface is:
 pub use create::Created;
+pub use give_kek::GivenKek;
 pub use given::Given;
 pub use kek::KekChoice;
+pub use kek_rotation::{KekChange, KekChanged};
+pub use keks::KekChoices;
 pub use locations::Locations;
 pub use operator::operator_name;
 pub use passphrase::Passphrase;

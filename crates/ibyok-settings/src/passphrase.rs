@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ibyok_core::{
-    Error, Kek, Result, Secret,
+    EnvironmentName, Error, Kek, Result, Secret,
     kek::{PassphraseCost, PassphraseKek},
     secrecy::ExposeSecret,
 };
@@ -26,18 +26,22 @@ const PASSPHRASE_MIN: usize = 12;
 /// The fewest different characters: SP 800-63B names repetitions such as `aaaaaa` among the first guesses.
 const DIFFERENT_MIN: usize = 4;
 
-/// Asks a person for the passphrase.
-pub type Passphrase<'a> = &'a (dyn Fn() -> Result<Secret> + Send + Sync);
+/// Asks a person for the passphrase of the vault, or of one environment.
+pub type Passphrase<'a> = &'a (dyn Fn(Option<&EnvironmentName>) -> Result<Secret> + Send + Sync);
 
 pub(crate) fn kek(passphrase: Secret) -> Arc<dyn Kek> {
     Arc::new(PassphraseKek::new(passphrase, PassphraseCost::default()))
 }
 
 /// The passphrase from its file, else from a person at the terminal.
-pub(crate) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Secret> {
+pub(crate) fn read(
+    file: Option<&Path>,
+    whose: Option<&EnvironmentName>,
+    ask: Option<Passphrase<'_>>,
+) -> Result<Secret> {
     let passphrase = match (file, ask) {
         (Some(file), _) => of_file(file)?,
-        (None, Some(ask)) => ask()?,
+        (None, Some(ask)) => ask(whose)?,
         (None, None) => {
             return Err(Error::invalid(
                 "this vault needs a passphrase",

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use ibyok_core::{Kek, Result};
+use ibyok_core::Result;
 use toml::{Table, Value};
 
 use crate::given::Given;
 use crate::kek::KekChoice;
+use crate::keks::KekChoices;
 use crate::settings::{FILE, LISTEN, Settings};
 
 /// The text of a vault's file, and the variables that it does not hold.
@@ -26,7 +27,7 @@ pub struct Variable {
 }
 
 impl Variable {
-    fn new(name: &'static str, value: Option<String>) -> Self {
+    pub(crate) fn new(name: &'static str, value: Option<String>) -> Self {
         Variable { name, value }
     }
 }
@@ -39,7 +40,8 @@ struct Entry {
 }
 
 impl Settings {
-    pub(crate) fn remembered(&self, kek_file: Option<&Path>, kek: &dyn Kek) -> Result<Remembered> {
+    /// Makes the text of the file. `keks` are the choices as the file has them.
+    pub(crate) fn remembered(&self, keks: &KekChoices) -> Result<Remembered> {
         let path = self.directory.join(FILE);
         let mut variables = Vec::new();
         let mut entries = self.entries();
@@ -51,10 +53,20 @@ impl Settings {
             });
         }
         // The vault's directory must not show a finder the way to its passphrase.
-        if let (KekChoice::Passphrase(_), Some(path)) = (&self.kek, &self.given.passphrase_file) {
+        let own = |file: &Path| self.given.passphrase_file.as_deref().map(Path::new) != Some(file);
+        let passphrases = self.keks.iter().filter_map(|(_, kek)| match kek {
+            KekChoice::Passphrase(file) => Some(file.as_deref()),
+            KekChoice::Local(_) | KekChoice::AwsKms(_) => None,
+        });
+        let passphrases: Vec<Option<&Path>> = passphrases.collect();
+        if let (false, Some(path)) = (passphrases.is_empty(), &self.given.passphrase_file) {
             variables.push(Variable::new("IBYOK_PASSPHRASE_FILE", Some(absolute(path))));
         }
-        let mut table = self.kek.as_table(kek_file, kek);
+        let is_named = passphrases.into_iter().flatten().any(own);
+        if is_named || path.exists() && self.given.kek.as_deref().is_some_and(|kek| kek.contains('=')) {
+            variables.push(Variable::new("IBYOK_KEK", Some(self.keks.words())));
+        }
+        let mut table = keks.as_table();
         if path.exists() {
             // The user's own file is left as it is.
             let there = Given::from_file(&path)?.as_table();

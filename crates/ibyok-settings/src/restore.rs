@@ -8,11 +8,14 @@ use ibyok_core::audit::{is_written, logs_in};
 use ibyok_core::backups::{Backup, BackupInfo, Progress, Settled, changes_since, restore_records};
 use ibyok_core::secrecy::ExposeSecret as _;
 use ibyok_core::store::FileStore;
-use ibyok_core::{Error, Kek, LocalKek, Namespace, Result, Secret, Store, Vault, errors::Part, status::vault_in};
+use ibyok_core::{
+    Error, Kek, LocalKek, Namespace, Result, Secret, Store, Vault, errors::Part, kek::Keyring, status::vault_in,
+};
 
 use crate::create::only_here;
 use crate::directory;
 use crate::given::Given;
+use crate::keks::ring_of;
 use crate::passphrase::Passphrase;
 use crate::settings::{FILE, Settings};
 
@@ -75,15 +78,15 @@ impl Settings {
         let _only = only_here(&self.directory)?;
         self.refuse_other_vault(restore.backup).await?;
         self.refuse_users()?;
-        let (kek, kek_bytes) = self.kek_to_restore(restore).await?;
-        let info = restore.backup.verify(&[Arc::clone(&kek)], restore.progress).await?;
+        let (keks, kek_bytes) = self.keks_to_restore(restore).await?;
+        let info = restore.backup.verify(&keks.all, restore.progress).await?;
         let kek_file = match &kek_bytes {
             Some(bytes) => Some(self.write_kek(restore.backup.vault(), bytes)?),
             None => None,
         };
         let outcome = match self.store {
-            None => self.restore_file(restore, info, &kek).await,
-            Some(_) => self.restore_server(restore, info, &kek).await,
+            None => self.restore_file(restore, info, &keks).await,
+            Some(_) => self.restore_server(restore, info, &keks).await,
         };
         let mut restored = outcome.inspect_err(|_| {
             if let Some(made) = &kek_file {
@@ -96,7 +99,8 @@ impl Settings {
     }
 
     fn write_kek(&self, vault: &str, bytes: &Secret) -> Result<PathBuf> {
-        let place = self.kek_file(vault);
+        let place = self.place(vault).of(None);
+        let place = self.kek_place(vault).unwrap_or(place);
         if let Some(parent) = place.parent() {
             directory::make(parent)?;
         }
@@ -130,27 +134,37 @@ impl Settings {
         Ok(())
     }
 
-    /// The KEK of the backup's vault; with its bytes, if it is only in the backup.
-    async fn kek_to_restore(&self, restore: Restore<'_>) -> Result<(Arc<dyn Kek>, Option<Secret>)> {
+    /// The KEKs of the backup's vault; with the bytes of the vault's own, if it is only in the backup.
+    async fn keks_to_restore(&self, restore: Restore<'_>) -> Result<(Keks, Option<Secret>)> {
         let backup = restore.backup;
-        if let Some(kek) = self.kek_of(backup, restore.passphrase).await? {
-            return Ok((kek, None));
+        let slots = self.slots_of(backup.vault(), restore.passphrase).await?;
+        if !slots.is_empty() {
+            let keks = Keks {
+                ring: ring_of(&slots),
+                all: slots.into_iter().filter_map(|slot| slot.kek).collect(),
+            };
+            return Ok((keks, None));
         }
         let Some(bytes) = backup.kek()? else {
-            let place = self.kek_file(backup.vault());
+            let place = self.kek_place(backup.vault()).unwrap_or_default();
             let source = format!("there is no KEK at `{}`, and none in the backup", place.display());
             return Err(Error::Kek { source: source.into() });
         };
         let kek = LocalKek::from_reader(&mut bytes.expose_secret());
         let kek = kek.map_err(|error| Error::Kek { source: error.into() })?;
-        Ok((Arc::new(kek), Some(bytes)))
+        let kek: Arc<dyn Kek> = Arc::new(kek);
+        let keks = Keks {
+            ring: Keyring::new(Arc::clone(&kek)),
+            all: vec![kek],
+        };
+        Ok((keks, Some(bytes)))
     }
 
-    async fn restore_file(&self, restore: Restore<'_>, info: BackupInfo, kek: &Arc<dyn Kek>) -> Result<Restored> {
+    async fn restore_file(&self, restore: Restore<'_>, info: BackupInfo, keks: &Keks) -> Result<Restored> {
         let path = self.store_file();
         let staged = path.with_file_name("vault.db.restoring");
         remove_store(&staged)?;
-        let filled = self.fill(restore, kek, &staged).await;
+        let filled = self.fill(restore, keks, &staged).await;
         let records = match filled {
             Ok(records) => records,
             Err(error) => {
@@ -162,7 +176,7 @@ impl Settings {
         std::fs::rename(&staged, &path).map_err(|error| failed(&path, &error))?;
         sync_directory(&path)?;
         let store = FileStore::open(&path).await?;
-        let settled = self.settle(restore, Arc::new(store.clone()), kek).await;
+        let settled = self.settle(restore, Arc::new(store.clone()), keks).await;
         store.abandon().await;
         match settled {
             Ok(settled) => Ok(Restored {
@@ -181,14 +195,14 @@ impl Settings {
     }
 
     /// Fills a new file from the backup, and compares it with what this place knows. Everything is on the disk when it returns.
-    async fn fill(&self, restore: Restore<'_>, kek: &Arc<dyn Kek>, staged: &Path) -> Result<u64> {
+    async fn fill(&self, restore: Restore<'_>, keks: &Keks, staged: &Path) -> Result<u64> {
         let store = FileStore::open(staged).await?;
         let filled = async {
             let records = restore_records(restore.backup, &store, restore.progress).await?;
             if vault_in(&store).await?.as_deref() != Some(restore.backup.vault()) {
                 return Err(Error::invalid("the backup holds no whole vault", "use another backup"));
             }
-            let since = changes_since(&store, &[Arc::clone(kek)], &Namespace::default(), &self.audit).await?;
+            let since = changes_since(&store, &keks.all, &Namespace::default(), &self.audit).await?;
             if let Some(since) = since.filter(|_| !restore.accept_rollback) {
                 since.refuse_losses()?;
             }
@@ -200,7 +214,7 @@ impl Settings {
         filled
     }
 
-    async fn restore_server(&self, restore: Restore<'_>, info: BackupInfo, kek: &Arc<dyn Kek>) -> Result<Restored> {
+    async fn restore_server(&self, restore: Restore<'_>, info: BackupInfo, keks: &Keks) -> Result<Restored> {
         let store = self.open_store().await?;
         if vault_in(store.as_ref()).await?.is_some() {
             return Err(Error::Invalid {
@@ -212,7 +226,7 @@ impl Settings {
             });
         }
         let records = restore_records(restore.backup, store.as_ref(), restore.progress).await?;
-        match self.settle(restore, Arc::clone(&store), kek).await {
+        match self.settle(restore, Arc::clone(&store), keks).await {
             Ok(settled) => Ok(Restored {
                 info,
                 records,
@@ -225,16 +239,11 @@ impl Settings {
     }
 
     /// Opens the restored vault, and makes it the newest state.
-    async fn settle(
-        &self,
-        restore: Restore<'_>,
-        store: Arc<dyn Store>,
-        kek: &Arc<dyn Kek>,
-    ) -> Result<Settled, Unsettled> {
+    async fn settle(&self, restore: Restore<'_>, store: Arc<dyn Store>, keks: &Keks) -> Result<Settled, Unsettled> {
         // A machine whose audit directory is new or lost has no floors, and takes over those of the backup.
         let is_new = !self.audit.join(FLOORS).exists();
         let vault = self
-            .open_restored(restore, store, kek)
+            .open_restored(restore, store, keks)
             .await
             .map_err(Unsettled::NotBegun)?;
         let session = vault.operator(restore.actor);
@@ -254,9 +263,9 @@ impl Settings {
         }
     }
 
-    async fn open_restored(&self, restore: Restore<'_>, store: Arc<dyn Store>, kek: &Arc<dyn Kek>) -> Result<Vault> {
-        let sink = self.open_log_of(&store, kek).await?;
-        let builder = self.builder(store, Arc::clone(kek), sink, restore.actor);
+    async fn open_restored(&self, restore: Restore<'_>, store: Arc<dyn Store>, keks: &Keks) -> Result<Vault> {
+        let sink = self.open_log_of(&store, &keks.ring).await?;
+        let builder = self.plain_builder(store, keks.ring.clone(), sink, restore.actor);
         builder.restored().open().await
     }
 
@@ -278,6 +287,13 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The KEKs of the vault that is restored.
+struct Keks {
+    ring: Keyring,
+    /// All of them, for a look at records of every environment.
+    all: Vec<Arc<dyn Kek>>,
 }
 
 /// The reason why a restored store is not the newest state of the vault.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_core::{
-    EnvironmentName, Error, FileSink, Kek, Namespace, Result, Store, Vault, VaultBuilder,
+    EnvironmentName, Error, FileSink, Namespace, Result, Store, Vault, VaultBuilder,
     audit::{SinkDurability, StdoutSink},
     errors::Part,
+    kek::{Error as KekError, Keyring},
     modes::Guardrails,
     status::vault_in,
 };
@@ -19,14 +20,16 @@ use ipnet::IpNet;
 use crate::directory;
 use crate::given::Given;
 use crate::guardrails;
-use crate::kek::KekChoice;
+use crate::kek::{KekChoice, Place};
+use crate::kek_source::SettingsKeks;
+use crate::keks::{KekChoices, Slot, ring_of};
 use crate::locations::{Locations, NO_HOME};
 use crate::parse::{audit_places, durability, networks, parsed, period, refuse_password_in_flag, thresholds};
 use crate::passphrase::Passphrase;
 use crate::reopening::ReopeningStore;
 
 /// A builder that has all of its parts.
-type WholeBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+type WholeBuilder = VaultBuilder<Arc<dyn Store>, Keyring, FileSink>;
 
 /// The server's address unless a source gives another.
 pub(crate) const LISTEN: &str = "127.0.0.1:8420";
@@ -45,8 +48,8 @@ pub struct Settings {
     pub directory: PathBuf,
     /// The store: `None` is the file in the vault's directory.
     pub(crate) store: Option<String>,
-    /// The kind of KEK, and where it is.
-    pub kek: KekChoice,
+    /// The kinds of KEKs, and where they are.
+    pub keks: KekChoices,
     /// The directory of the audit logs.
     pub audit: PathBuf,
     /// True if lines go to standard output as well.
@@ -71,7 +74,7 @@ pub struct Settings {
     pub weak_passphrase: bool,
     /// The vault is opened for one command, which the audit log then says; `false` unless set.
     pub one_command: bool,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     /// The settings that flags and variables gave, for the vault's file.
     pub(crate) given: Given,
     /// The file that the store's URL came from, if a variable names one.
@@ -98,7 +101,7 @@ impl Settings {
         let all = above.or(&file);
         let (audit, audit_to_stdout) = audit_places(all.audit.as_deref(), &directory)?;
         let settings = Settings {
-            kek: KekChoice::resolve(&all)?,
+            keks: KekChoices::resolve(&all)?,
             audit,
             audit_to_stdout,
             durability: durability(all.durability.as_deref())?,
@@ -132,7 +135,7 @@ impl Settings {
     fn refuse_no_home(&self) -> Result<()> {
         let needed = self.store.is_none() && self.directory.starts_with(NO_HOME)
             || self.audit.starts_with(NO_HOME)
-            || self.config.starts_with(NO_HOME) && self.kek == KekChoice::Local(None);
+            || self.config.starts_with(NO_HOME) && self.keks.iter().any(|(_, kek)| *kek == KekChoice::Local(None));
         if needed {
             return Err(Error::invalid(
                 "there is no home directory, so the vault has no default place",
@@ -147,7 +150,8 @@ impl Settings {
     /// # Errors
     /// As [`VaultBuilder::open`]; [`Error::Invalid`] for files that others may read or write, or that another user owns.
     pub async fn open(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vault> {
-        self.existing(actor, passphrase).await?.open().await
+        let (builder, absent) = self.existing(actor, passphrase).await?;
+        explained(builder.open().await, absent)
     }
 
     /// Opens the vault that exists there, and rebuilds its floors from the intact sources.
@@ -155,19 +159,27 @@ impl Settings {
     /// # Errors
     /// As [`Settings::open`].
     pub async fn open_rebuilding_floors(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vault> {
-        let builder = self.existing(actor, passphrase).await?;
-        builder.rebuild_floors().open().await
+        let (builder, absent) = self.existing(actor, passphrase).await?;
+        explained(builder.rebuild_floors().open().await, absent)
     }
 
-    async fn existing(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<WholeBuilder> {
+    /// A builder of the vault that exists there, and the KEK that this machine lacks, if it lacks one.
+    async fn existing(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(WholeBuilder, Option<Slot>)> {
         if self.store.is_none() {
             directory::check(&self.directory)?;
         }
         let store = self.open_store().await?;
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
-        let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
-        let sink = self.open_log_of(&store, &kek).await?;
-        Ok(self.builder(store, kek, sink, actor))
+        let slots = self.keks.open(self.place(&id), passphrase, &[]).await?;
+        let absent = slots.iter().find(|slot| slot.kek.is_none()).cloned();
+        if let Some(slot) = &absent {
+            tracing::warn!(kek = slot.choice.word(), "a KEK of the settings is not on this machine");
+        }
+        let ring = ring_of(&slots);
+        let sink = self.open_log_of(&store, &ring).await?;
+        let source = SettingsKeks::new(self, &id, slots);
+        let builder = self.plain_builder(store, ring, sink, actor).kek_source(source);
+        Ok((builder, absent))
     }
 
     /// Returns the kind of store, without any password.
@@ -186,13 +198,17 @@ impl Settings {
     /// The file of the KEK of the vault with this id; `None` where the KEK is no file.
     #[must_use]
     pub fn kek_place(&self, vault: &str) -> Option<PathBuf> {
-        self.kek.is_local().then(|| self.kek_file(vault))
+        match self.keks.plain()?.placed(self.place(vault), None) {
+            KekChoice::Local(path) => path,
+            KekChoice::Passphrase(_) | KekChoice::AwsKms(_) => None,
+        }
     }
 
-    pub(crate) fn kek_file(&self, vault: &str) -> PathBuf {
-        self.kek
-            .file()
-            .map_or_else(|| self.config.join(format!("{vault}.kek")), Path::to_owned)
+    pub(crate) fn place<'a>(&'a self, vault: &'a str) -> Place<'a> {
+        Place {
+            config: &self.config,
+            vault,
+        }
     }
 
     pub(crate) async fn open_store(&self) -> Result<Arc<dyn Store>> {
@@ -204,7 +220,7 @@ impl Settings {
 
     /// Opens the log of a vault that exists. A slot that cannot be continued is skipped if its log is not this node's: a log that someone else
     /// put there must not stop a process.
-    pub(crate) async fn open_log_of(&self, store: &Arc<dyn Store>, kek: &Arc<dyn Kek>) -> Result<FileSink> {
+    pub(crate) async fn open_log_of(&self, store: &Arc<dyn Store>, ring: &Keyring) -> Result<FileSink> {
         let refused = match self.open_log(Vec::new()).await {
             Err(
                 error @ Error::Unavailable {
@@ -213,9 +229,7 @@ impl Settings {
             ) => error,
             opened => return opened,
         };
-        let builder = Vault::builder()
-            .shared_store(Arc::clone(store))
-            .shared_kek(Arc::clone(kek));
+        let builder = Vault::builder().shared_store(Arc::clone(store)).keyring(ring.clone());
         let others = builder.other_logs(&self.audit).await?;
         if others.is_empty() {
             return Err(refused);
@@ -241,16 +255,16 @@ impl Settings {
             .await?)
     }
 
-    pub(crate) fn builder(
+    pub(crate) fn plain_builder(
         &self,
         store: Arc<dyn Store>,
-        kek: Arc<dyn Kek>,
+        ring: Keyring,
         sink: FileSink,
         actor: &str,
     ) -> WholeBuilder {
         let builder = Vault::builder()
             .shared_store(store)
-            .shared_kek(kek)
+            .keyring(ring)
             .audit(sink)
             .key_cache_ttl(self.key_cache_ttl)
             .guardrails(self.guardrails)
@@ -263,7 +277,7 @@ impl Settings {
         }
     }
 
-    fn no_vault(&self) -> Error {
+    pub(crate) fn no_vault(&self) -> Error {
         let (place, hint) = match &self.store {
             // Its logs are there: it was made, and its store is elsewhere or lost.
             None if self.audit.is_dir() => (
@@ -283,5 +297,17 @@ impl Settings {
             what: format!("vault in {place}"),
             hint: Some(hint.into()),
         }
+    }
+}
+
+/// Names the KEK that this machine lacks, where the vault does not open without it.
+fn explained(opened: Result<Vault>, absent: Option<Slot>) -> Result<Vault> {
+    match (opened, absent.map(|slot| slot.choice)) {
+        (Err(Error::Kek { .. }), Some(KekChoice::Local(Some(path)))) => {
+            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+            let source = KekError::KekFileAccess { path, source }.into();
+            Err(Error::Kek { source })
+        }
+        (opened, _) => opened,
     }
 }

@@ -49,9 +49,12 @@ pub(crate) struct SettingFlags {
     /// The store of the sealed records: `file`, or a URL [variable: IBYOK_STORE]
     #[arg(long, global = true, hide = true, value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The KEK: `local`, `passphrase` or `aws-kms:KEY` [variable: IBYOK_KEK]
+    /// The KEK: `local`, `passphrase` or `aws-kms:KEY`; `ENV=KEK` for one environment. Repeatable [variable: IBYOK_KEK]
     #[arg(long, global = true, hide = true, value_name = "KEK")]
-    pub(crate) kek: Option<String>,
+    pub(crate) kek: Vec<String>,
+    /// A KEK that only opens, while the vault changes to another one; in the form of `--kek`. Repeatable [variable: IBYOK_ALSO_KEK]
+    #[arg(long, global = true, hide = true, value_name = "KEK")]
+    pub(crate) also_kek: Vec<String>,
     /// The file of a local KEK [variable: IBYOK_KEK_FILE]
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) kek_file: Option<String>,

@@ -59,6 +59,10 @@ fn command(remedy: &Remedy) -> Option<&'static str> {
         Remedy::RebuildFloors => {
             "copy the directory of logs first; `ibyok audit verify` names the fault, and `ibyok audit floors rebuild` rebuilds the floors from the log and the store"
         }
+        Remedy::GiveKekOfEnvironment => {
+            "add the environment's KEK to `[kek_for]` in `vault.toml` or to `--kek`, or run the command on a machine that has the KEK"
+        }
+        Remedy::OwnLogOrKek => "give the KEK with `--kek`, or give this node its own log directory with `--audit`",
         Remedy::CreateVault => {
             "create a vault with `ibyok init`; if the vault existed before, its store file is missing"
         }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use ibyok_core::{Secret, secrecy::ExposeSecret};
+use ibyok_core::{EnvironmentName, Secret, secrecy::ExposeSecret};
 use ibyok_settings::{Given, Locations, Settings};
 use zeroize::Zeroizing;
 
@@ -41,7 +41,8 @@ pub(crate) fn given(globals: &Globals) -> Result<Given> {
     given.vault.clone_from(&globals.vault);
     given.namespace.clone_from(&globals.namespace);
     given.store = settings.store;
-    given.kek = settings.kek;
+    given.kek = (!settings.kek.is_empty()).then(|| settings.kek.join(","));
+    given.also_kek = (!settings.also_kek.is_empty()).then(|| settings.also_kek.join(","));
     given.kek_file = settings.kek_file;
     given.passphrase_file = settings.passphrase_file;
     given.audit = settings.audit;
@@ -61,21 +62,32 @@ fn holds_password(url: &str) -> bool {
     authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
+/// A function that asks for the passphrase of the vault, or of one environment.
+pub(crate) type Ask = fn(Option<&EnvironmentName>) -> ibyok_core::Result<Secret>;
+
 /// Asks for the passphrase, where there is a terminal to ask on.
-pub(crate) fn ask() -> Option<fn() -> ibyok_core::Result<Secret>> {
-    std::io::stdin().is_terminal().then_some(|| typed("Passphrase: "))
+pub(crate) fn ask() -> Option<Ask> {
+    let ask: Ask = |environment| match environment {
+        None => typed("Passphrase: "),
+        Some(name) => typed(&format!("Passphrase of {name}: ")),
+    };
+    std::io::stdin().is_terminal().then_some(ask)
 }
 
 /// Asks for a new passphrase, twice.
-pub(crate) fn ask_twice() -> Option<fn() -> ibyok_core::Result<Secret>> {
-    std::io::stdin().is_terminal().then_some(|| {
-        let first = typed("New passphrase: ")?;
+pub(crate) fn ask_twice() -> Option<Ask> {
+    let ask: Ask = |environment| {
+        let first = match environment {
+            None => typed("New passphrase: ")?,
+            Some(name) => typed(&format!("New passphrase of {name}: "))?,
+        };
         let second = typed("Once more: ")?;
         if first.expose_secret() != second.expose_secret() {
             return Err(ibyok_core::Error::invalid("the two passphrases differ", "try again"));
         }
         Ok(first)
-    })
+    };
+    std::io::stdin().is_terminal().then_some(ask)
 }
 
 fn typed(prompt: &str) -> ibyok_core::Result<Secret> {

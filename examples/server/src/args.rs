@@ -18,9 +18,12 @@ pub struct Args {
     /// The store: `file` or a URL without a password (IBYOK_STORE)
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
-    /// The KEK: `local`, `passphrase` or `aws-kms:KEY` (IBYOK_KEK)
+    /// The KEK: `local`, `passphrase` or `aws-kms:KEY`; `ENV=KEK` for one environment. Repeatable (IBYOK_KEK)
     #[arg(long, value_name = "KEK")]
-    pub kek: Option<String>,
+    pub kek: Vec<String>,
+    /// A KEK that only opens, while the vault changes to another one; in the form of `--kek`. Repeatable (IBYOK_ALSO_KEK)
+    #[arg(long, value_name = "KEK")]
+    pub also_kek: Vec<String>,
     /// The file of a local KEK (IBYOK_KEK_FILE)
     #[arg(long, value_name = "FILE")]
     pub kek_file: Option<String>,
@@ -78,7 +81,9 @@ impl Args {
         let mut given = Given::default();
         given.vault.clone_from(&self.vault);
         given.store.clone_from(&self.store);
-        given.kek.clone_from(&self.kek);
+        let listed = |keks: &[String]| (!keks.is_empty()).then(|| keks.join(","));
+        given.kek = listed(&self.kek);
+        given.also_kek = listed(&self.also_kek);
         given.kek_file.clone_from(&self.kek_file);
         given.passphrase_file.clone_from(&self.passphrase_file);
         given.audit.clone_from(&self.audit);

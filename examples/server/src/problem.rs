@@ -7,7 +7,10 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ibyok_api as api;
-use ibyok_core::{Code, Error, errors::Damage};
+use ibyok_core::{
+    Code, Error,
+    errors::{Damage, Remedy},
+};
 
 use crate::own_log::{self, Sort};
 
@@ -216,7 +219,10 @@ impl From<Error> for Problem {
                 if own_log::is_a_line(None, Sort::Part, 0) {
                     tracing::error!(error = %source, "the KEK does not open this vault");
                 }
-                "the KEK does not open this vault".to_owned()
+                match error.remedy() {
+                    Some(Remedy::GiveKekOfEnvironment) => "this server has no KEK for the environment".to_owned(),
+                    _ => "the KEK does not open this vault".to_owned(),
+                }
             }
             Error::Integrity {
                 what,

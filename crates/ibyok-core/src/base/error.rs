@@ -140,8 +140,8 @@ pub enum Error {
         /// The error of the part, to be downcast. The message includes it, so [`StdError::source`] skips it.
         r#source: Box<dyn StdError + Send + Sync>,
     },
-    /// The KEK at hand does not open this vault.
-    #[error("the KEK does not open this vault: {}", told(source.as_ref()))]
+    /// The KEK at hand does not open this vault, or this node has no KEK for one of its environments.
+    #[error("{}", of_kek(source.as_ref()))]
     Kek {
         /// The error of the part, to be downcast. The message includes it, so [`StdError::source`] skips it.
         r#source: Box<dyn StdError + Send + Sync>,
@@ -360,6 +360,8 @@ impl Error {
             }
             Error::Unavailable { part: Part::GeoIp, .. } => "replace the database, or unset `geoip`",
             // The message of a KMS about a refusal has its remedy with it.
+            Error::Kek { source } if source.is::<MissingKek>() => return Some(Remedy::GiveKekOfEnvironment),
+            Error::Kek { source } if source.is::<OtherHome>() => return Some(Remedy::OwnLogOrKek),
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
             Error::Kek { .. } => "give the KEK of this vault; without it nobody can open the keys",
         };
@@ -494,6 +496,7 @@ pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
     match error {
         Crypto::KekUnavailable { .. } | Crypto::KekAnswer { .. } => Error::unavailable(Part::Kek, error),
         Crypto::UnknownKek { .. }
+        | Crypto::NoKek { .. }
         | Crypto::KekDenied { .. }
         | Crypto::KekRefused { .. }
         | Crypto::KekUnusable { .. }
@@ -503,6 +506,36 @@ pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
         Crypto::Random => Error::unavailable(Part::Kek, error),
         Crypto::UnsupportedFormat { .. } => Error::damaged(what, Damage::UnknownFormat),
         _ => Error::integrity(what),
+    }
+}
+
+/// The KEK that this node lacks for an environment.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("this node has no KEK for environment `{environment}`: its key is wrapped under `{kek}`")]
+pub(crate) struct MissingKek {
+    /// The environment, with its namespace if that is not the default one.
+    pub(crate) environment: String,
+    /// The id of the KEK.
+    pub(crate) kek: String,
+}
+
+/// The KEK of this node opens only single environments, and the directory of logs belongs to the realm that spans them.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "this node's KEK does not open the realm that spans environments, and `{place}` holds a log of that realm: {why}"
+)]
+pub(crate) struct OtherHome {
+    /// The directory of logs.
+    pub(crate) place: String,
+    /// The refusal of the KEK.
+    pub(crate) why: String,
+}
+
+/// The message for a KEK that does not open. A KEK that is missing for one environment closes no other.
+fn of_kek(source: &(dyn StdError + Send + Sync + 'static)) -> String {
+    match source.is::<MissingKek>() || source.is::<OtherHome>() {
+        true => source.to_string(),
+        false => format!("the KEK does not open this vault: {}", told(source)),
     }
 }
 
@@ -553,7 +586,9 @@ fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
     use ibyok_crypto::Error as Crypto;
     matches!(
         source.downcast_ref(),
-        Some(Crypto::UnknownKek { .. } | Crypto::KekDenied { .. } | Crypto::KekFileAccess { .. })
+        Some(
+            Crypto::UnknownKek { .. } | Crypto::NoKek { .. } | Crypto::KekDenied { .. } | Crypto::KekFileAccess { .. }
+        )
     )
 }
 

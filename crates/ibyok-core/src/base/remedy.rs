@@ -85,6 +85,10 @@ pub enum Remedy {
     CreateVault,
     /// Give the new vault its own log directory; if the log is this vault's, open the vault with its store.
     OwnLogDirectory,
+    /// Give this node the KEK of the environment, or use a node that has it.
+    GiveKekOfEnvironment,
+    /// Give this node the KEK of the realm that spans environments, or its own directory for the audit log.
+    OwnLogOrKek,
     /// List the environments: the list has damaged ones with their ids; if only the record of a name is damaged, restore the store from a backup.
     ListDamagedEnvironments,
 }
@@ -157,6 +161,10 @@ impl Remedy {
             Remedy::ActInNamespace => "act in that namespace, or use a token that was issued there",
             Remedy::RebuildFloors => {
                 "copy the directory of logs first, verify the logs, and then rebuild the floors from the log and the store"
+            }
+            Remedy::GiveKekOfEnvironment => "give this node the KEK of that environment, or use a node that has it",
+            Remedy::OwnLogOrKek => {
+                "give this node the KEK of the realm that spans environments, or its own directory for the audit log"
             }
             Remedy::CreateVault => "create a vault; if the vault existed before, its store file is missing",
             Remedy::OwnLogDirectory => {

@@ -36,10 +36,13 @@ impl Changes {
         let id = name.record_id(self.records.vault);
         self.records.check_absent(name).await?;
         let rev = within(made_after(self.records.last_life(&id).await?), name)?;
+        // A KEK that is being replaced wraps no new key.
+        let held = self.records.keks.ring();
+        self.records.keks.renew(&held, &self.records.clock).await;
         let opening = Opening {
             vault: self.records.vault,
             store: self.records.store.as_ref(),
-            keyring: &self.records.keyring,
+            keyring: &self.records.keks.ring(),
         };
         let stamp = Stamp {
             at: attempt.at,
@@ -106,10 +109,11 @@ impl Changes {
         };
         let rev = within(made_after(self.records.last_life(&id).await?), &realm.name)?;
         let attributes = serde_json::to_vec(&realm.attributes).map_err(|_| Error::integrity("an environment"))?;
-        let kek = self.records.keyring.first();
+        let failed = |error| crate::realm::open_failed(crate::realm::environment_key(&realm.name, &id), error);
+        let ring = self.records.keks.ring();
+        let kek = ring.wraps(&realm.keys.identity().kek_context()).map_err(failed)?;
         let sealed = realm.keys.record(&attributes, rev, kek.as_ref()).await;
-        let sealed = sealed
-            .map_err(|error| crate::realm::open_failed(crate::realm::environment_key(&realm.name, &id), error))?;
+        let sealed = sealed.map_err(failed)?;
         let expect = Expect::Revision(stored.revision);
         self.records.store.put(&id, &sealed, expect).await?;
         self.records.forget_realms();

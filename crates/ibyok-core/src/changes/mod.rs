@@ -6,6 +6,7 @@
 pub(crate) mod environment;
 pub(crate) mod key;
 pub(crate) mod recovery;
+pub(crate) mod rewrap;
 
 use std::sync::Arc;
 

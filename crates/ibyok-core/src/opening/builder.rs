@@ -7,7 +7,7 @@ use std::time::Duration;
 use ibyok_audit::{
     Action, AuditHome, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark,
 };
-use ibyok_crypto::{Kek, Keyring, VaultId};
+use ibyok_crypto::{Keyring, VaultId};
 use ibyok_storage::{ChangeNumber, Expect, GroupedStore, Store};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -25,6 +25,7 @@ use crate::logs::own_end::Own;
 use crate::model::guardrails::Guardrails;
 use crate::model::key::Stamp;
 use crate::model::name::Namespace;
+use crate::opening::keks::NoKeks;
 use crate::opening::memory::cache_of_this_machine;
 use crate::opening::upkeep::{look_after, look_through_floors};
 use crate::realm::RealmName;
@@ -35,6 +36,7 @@ use crate::realm::vault_record::{FORMAT, VaultRecord, first_environments, read_v
 use crate::records::Records;
 use crate::records::cache::RecordCache;
 use crate::records::damaged_again::look_at_damaged_again;
+use crate::records::keks::{HeldKeks, KekSource};
 use crate::records::lease::{BEFORE_THE_FIRST, DEADLINE, Lease};
 use crate::records::realms::Realms;
 use crate::records::verifier::PRESENTED;
@@ -45,17 +47,17 @@ use crate::verbs::status::Survives;
 /// The time for which opened environment keys are kept by default.
 const KEY_CACHE_TTL: Duration = Duration::from_secs(300);
 
-/// A vault that is being put together: it wants a store, at least one KEK, and an audit log, in any order.
+/// A vault that is being put together. It wants a store, at least one KEK, and an audit log, in any order.
 #[must_use = "a builder does nothing until the vault is opened or created"]
 #[derive(Debug)]
 pub struct VaultBuilder<S, K, L> {
-    store: S,
-    keks: K,
-    audit: L,
-    options: Options,
+    pub(super) store: S,
+    pub(super) keks: K,
+    pub(super) audit: L,
+    pub(super) options: Options,
 }
 
-struct Options {
+pub(super) struct Options {
     log: LogBuilder,
     clock: Arc<dyn Clock>,
     cache_bytes: u64,
@@ -67,6 +69,7 @@ struct Options {
     rebuild_floors: bool,
     one_command: bool,
     restored: bool,
+    pub(super) kek_source: Option<Arc<dyn KekSource>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -80,12 +83,12 @@ impl std::fmt::Debug for Options {
 
 impl Vault {
     /// The beginning of every vault.
-    pub fn builder() -> VaultBuilder<(), (), ()> {
+    pub fn builder() -> VaultBuilder<(), NoKeks, ()> {
         VaultBuilder::new()
     }
 }
 
-impl VaultBuilder<(), (), ()> {
+impl VaultBuilder<(), NoKeks, ()> {
     pub(crate) fn new() -> Self {
         let options = Options {
             log: Log::builder(),
@@ -99,10 +102,11 @@ impl VaultBuilder<(), (), ()> {
             rebuild_floors: false,
             one_command: false,
             restored: false,
+            kek_source: None,
         };
         VaultBuilder {
             store: (),
-            keks: (),
+            keks: NoKeks,
             audit: (),
             options,
         }
@@ -123,31 +127,6 @@ impl<K, L> VaultBuilder<(), K, L> {
             audit: self.audit,
             options: self.options,
         }
-    }
-}
-
-impl<S, L> VaultBuilder<S, (), L> {
-    /// The KEK that wraps environment keys.
-    pub fn kek(self, kek: impl Kek + 'static) -> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
-        self.shared_kek(Arc::new(kek))
-    }
-
-    /// The KEK that wraps environment keys, for one that others hold as well.
-    pub fn shared_kek(self, kek: Arc<dyn Kek>) -> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
-        VaultBuilder {
-            store: self.store,
-            keks: vec![kek],
-            audit: self.audit,
-            options: self.options,
-        }
-    }
-}
-
-impl<S, L> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
-    /// Adds a KEK that unwraps the keys that it wrapped, and wraps no new ones.
-    pub fn also_kek(mut self, kek: impl Kek + 'static) -> Self {
-        self.keks.push(Arc::new(kek));
-        self
     }
 }
 
@@ -246,7 +225,7 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     }
 }
 
-impl<L> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
+impl<L> VaultBuilder<Arc<dyn Store>, Keyring, L> {
     /// Lists the logs in a directory that are not this node's: a caller passes them over when a [`FileSink`] cannot open the directory.
     /// The list is empty if the KEK opens no realm of the vault, or if nothing proves that the directory is this vault's.
     ///
@@ -257,7 +236,7 @@ impl<L> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
         let opening = Opening {
             vault: record.id()?,
             store: self.store.as_ref(),
-            keyring: &keyring(&self.keks)?,
+            keyring: held(&self.keks)?,
         };
         match opening.home(&self.options.home, directory).await {
             Ok(home) => opening.other_logs(directory, &home).await,
@@ -266,7 +245,7 @@ impl<L> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
     }
 }
 
-impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
+impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Keyring, L> {
     /// Opens a vault that exists.
     ///
     /// # Errors
@@ -316,7 +295,7 @@ impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
 }
 
 /// A builder whose audit log has been taken.
-type OpenBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+type OpenBuilder = VaultBuilder<Arc<dyn Store>, Keyring, FileSink>;
 
 impl OpenBuilder {
     async fn make(self) -> Result<Vault> {
@@ -336,11 +315,10 @@ impl OpenBuilder {
             vault: id.to_string(),
             created: now,
         };
-        let keyring = keyring(&self.keks)?;
         let opening = Opening {
             vault: id,
             store: self.store.as_ref(),
-            keyring: &keyring,
+            keyring: held(&self.keks)?,
         };
         let stamp = Stamp {
             at: now,
@@ -376,11 +354,10 @@ impl OpenBuilder {
         } = self;
         // Concurrent requests share reads of the store, and concurrent changes its transactions.
         let store: Arc<dyn Store> = Arc::new(GroupedStore::new(store));
-        let keyring = keyring(&keks)?;
         let opening = Opening {
             vault,
             store: store.as_ref(),
-            keyring: &keyring,
+            keyring: held(&keks)?,
         };
         let home = opening.home(&options.home, audit.state().root()).await?;
         let (audit, key) = opening.own_log(audit, &home).await?;
@@ -434,7 +411,7 @@ impl OpenBuilder {
         let home_record = home_record.map(|stored| Sha256::digest(&stored.bytes).into());
         let records = Arc::new(Records {
             vault,
-            keyring: keyring.clone(),
+            keks: HeldKeks::new(keks.clone(), options.kek_source),
             store: Arc::clone(&store),
             presented: home.keys.keyed_hasher(PRESENTED),
             home,
@@ -553,11 +530,10 @@ async fn newest_change(store: &dyn Store) -> Result<ChangeNumber> {
     Ok(changes?.upto)
 }
 
-fn keyring(keks: &[Arc<dyn Kek>]) -> Result<Keyring> {
-    let (first, others) = keks
-        .split_first()
-        .ok_or_else(|| Error::unavailable(Part::Kek, "no KEK was given"))?;
-    Ok(others.iter().fold(Keyring::new(Arc::clone(first)), |keyring, kek| {
-        keyring.with(Arc::clone(kek))
-    }))
+/// Refuses a ring without a KEK.
+fn held(keks: &Keyring) -> Result<&Keyring> {
+    match keks.is_empty() {
+        true => Err(Error::unavailable(Part::Kek, "no KEK was given")),
+        false => Ok(keks),
+    }
 }

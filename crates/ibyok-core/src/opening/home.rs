@@ -9,7 +9,7 @@ use ibyok_audit::{
 use ibyok_storage::{AuthenticatedMap, Collection, Expect, Kind, MapKey, RecordId, Store};
 
 use crate::base::damage::{Affected, Damage};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, OtherHome, Result};
 use crate::floor::entry::FILE;
 use crate::floor::key::FloorKey;
 use crate::logs::kept::{Checkpoints, Kept};
@@ -38,7 +38,7 @@ impl Opening<'_> {
         let names = list_tags(self.vault, self.store).await?.names;
         for (tag, _) in names.iter().filter(|(_, name)| **name == whole) {
             if self.has_log_of(*tag.as_bytes(), place).await? {
-                return Err(refused);
+                return Err(other_home(place, refused));
             }
         }
         for name in names.into_values() {
@@ -226,6 +226,18 @@ async fn is_known_elsewhere(store: &dyn Store, logs: &[String]) -> Result<bool> 
         }
     }
     Ok(false)
+}
+
+/// The error for a directory with logs of the realm that spans environments, where the KEK does not open that realm.
+fn other_home(place: &Path, refused: Error) -> Error {
+    let Error::Kek { source } = refused else { return refused };
+    Error::Kek {
+        source: OtherHome {
+            place: place.display().to_string(),
+            why: source.to_string(),
+        }
+        .into(),
+    }
 }
 
 fn no_log_key(place: &LogPlace) -> Error {

@@ -2,10 +2,12 @@
 //!
 //! - `builder`: the parts of a vault
 //! - `home`: the realm and the audit log of the node
+//! - `keks`: its KEKs
 //! - `memory`: the memory of the machine, for the size of the cache
 //! - `upkeep`: the work between requests
 
 pub(crate) mod builder;
 pub(crate) mod home;
+pub(crate) mod keks;
 pub(crate) mod memory;
 pub(crate) mod upkeep;

@@ -38,16 +38,19 @@ pub(crate) async fn make_realm(
         return Ok(false);
     }
     let tag = RealmTag::generate().map_err(random)?;
-    // Marked as unfinished until the record is there: a crash in between does not look like a record that was lost.
-    let marked = TagBody::print_unfinished(name);
-    let marked = opening.store.put(&tag_record(tag), &marked, Expect::Absent).await?;
     let environment = name.environment.as_ref().map(EnvironmentName::as_str);
     let identity = RealmIdentity::new(opening.vault, tag, name.namespace.as_str(), environment);
     let identity = identity.map_err(|error| open_failed(format!("the name `{name}`"), error))?;
-    let kek = opening.keyring.first();
+    let failed = |error| open_failed(format!("the environment key of `{name}`"), error);
+    let context = identity.kek_context();
+    // Before the first write: a node without a KEK for the environment leaves nothing half made.
+    let kek = opening.keyring.wraps(&context).map_err(failed)?;
+    // Marked as unfinished until the record is there: a crash in between does not look like a record that was lost.
+    let marked = TagBody::print_unfinished(name);
+    let marked = opening.store.put(&tag_record(tag), &marked, Expect::Absent).await?;
     let (_, record) = RealmKeys::create(identity, &attributes, rev, kek.as_ref())
         .await
-        .map_err(|error| open_failed(format!("the environment key of `{name}`"), error))?;
+        .map_err(failed)?;
     opening
         .store
         .put(&id, &record, Expect::Absent)

@@ -6,6 +6,7 @@
 pub(crate) mod log_keys;
 pub(crate) mod make;
 pub(crate) mod removal;
+pub(crate) mod rewrap;
 pub(crate) mod tags;
 pub(crate) mod token_keys;
 pub(crate) mod vault_record;
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base::damage::Affected;
 pub(crate) use crate::base::error::open_failed;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, MissingKek, Result};
 use crate::model::REV_MAX;
 use crate::model::environment::Attributes;
 use crate::model::key_info::KeyAt;
@@ -59,6 +60,14 @@ impl RealmName {
 }
 
 impl RealmName {
+    /// The environment as errors name it: with its namespace, unless that is the default one.
+    pub(crate) fn in_words(&self) -> String {
+        match self.namespace == Namespace::default() {
+            true => self.environment_word().to_owned(),
+            false => self.to_string(),
+        }
+    }
+
     /// Parses the text that its `Display` writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (namespace, environment) = text.split_once('/')?;
@@ -178,7 +187,7 @@ pub(crate) fn environment_key(name: &RealmName, id: &RecordId) -> String {
     format!("the environment key of `{name}` ({id})")
 }
 
-async fn open_stored(
+pub(crate) async fn open_stored(
     vault: VaultId,
     keyring: &Keyring,
     name: &RealmName,
@@ -190,7 +199,8 @@ async fn open_stored(
     if record.vault() != vault || record.namespace() != name.namespace.as_str() || record.environment() != environment {
         return Err(Error::integrity(what()));
     }
-    let opened = record.open(keyring).await.map_err(|error| open_failed(what(), error))?;
+    let opened = record.open(keyring).await;
+    let opened = opened.map_err(|error| not_opened(name, what(), error))?;
     let attributes = serde_json::from_slice(&opened.attributes).map_err(|_| Error::integrity(what()))?;
     if opened.rev > REV_MAX {
         return Err(Error::integrity(what()));
@@ -203,6 +213,20 @@ async fn open_stored(
         kek: opened.kek.to_string(),
         is_home: true,
     })
+}
+
+/// The error of a realm that does not open. A KEK that this node lacks for one environment is named with the environment.
+pub(crate) fn not_opened(name: &RealmName, what: String, error: ibyok_crypto::Error) -> Error {
+    match (&name.environment, error) {
+        (Some(_), ibyok_crypto::Error::UnknownKek { named }) => Error::Kek {
+            source: MissingKek {
+                environment: name.in_words(),
+                kek: named,
+            }
+            .into(),
+        },
+        (_, error) => open_failed(what, error),
+    }
 }
 
 /// The id of a token, from its record's.

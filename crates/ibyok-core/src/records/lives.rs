@@ -14,7 +14,7 @@ use crate::model::kind;
 use crate::realm::removal::{Removal, is_of_a_realm, sealer_of, tombstone_of};
 use crate::realm::tags::{TagBody, TagList, tag_record};
 use crate::realm::vault_record::first_environments;
-use crate::realm::{Realm, RealmName, environment_key, read_realm};
+use crate::realm::{Realm, RealmName, environment_key};
 
 impl Records {
     /// Refuses a realm whose record is older than this node has seen: its environment was removed, or made again. Notes the realm
@@ -171,7 +171,7 @@ impl Records {
         let Some(body) = body.filter(|body| body.name().environment.is_none()) else {
             return Ok(None);
         };
-        match read_realm(self.vault, self.store.as_ref(), &self.keyring, &body.name()).await {
+        match self.read_realm(&body.name()).await {
             Ok(realm) => Ok(realm.filter(|realm| realm.tag() == tag).map(Arc::new)),
             Err(Error::Kek { .. } | Error::Integrity { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -7,6 +7,7 @@
 //! - `lives`: realms that were removed, made again, set back or lost
 //! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
 //! - `verifier`: the keys by which presented tokens are verified
+//! - `keks`: the KEKs that the node holds
 //! - `behind`, `store_behind`: a store that is older than the revisions this node knows
 //! - `walk`: every record of a collection, many at a time
 //! - `damage`, `damaged_again`, `survey`: damaged records
@@ -17,6 +18,7 @@ pub(crate) mod cache;
 pub(crate) mod damage;
 pub(crate) mod damaged_again;
 pub(crate) mod environments;
+pub(crate) mod keks;
 pub(crate) mod lease;
 pub(crate) mod live_keys;
 pub(crate) mod lives;
@@ -36,12 +38,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ibyok_crypto::{KeyedHash, Keyring, VaultId};
+use ibyok_crypto::{KeyedHash, VaultId};
 use ibyok_storage::{RecordId, Store};
 use jiff::Timestamp;
 
 use self::behind::StoreFinding;
 use self::cache::RecordCache;
+use self::keks::HeldKeks;
 use self::lease::Lease;
 use self::realms::Realms;
 use crate::base::clock::{Clock, SteadyClock};
@@ -54,7 +57,7 @@ use crate::realm::Realm;
 pub(crate) struct Records {
     pub(crate) vault: VaultId,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) keyring: Keyring,
+    pub(crate) keks: HeldKeks,
     /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
     pub(crate) home: Arc<Realm>,
     /// The keyed hash of presented tokens, under a key of the home.

@@ -7,7 +7,7 @@ use super::lives::damaged;
 use super::realms::Failure;
 use crate::base::clock::Clock;
 use crate::base::damage::Damage;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::realm::{Realm, RealmName, read_realm};
 
 impl Records {
@@ -72,8 +72,15 @@ impl Records {
         Ok(opened.map(|realm| Realm { is_home, ..realm }))
     }
 
-    /// Reads a realm without a look at its floor.
+    /// Reads a realm without a look at its floor. A KEK that this node lacks may be in its settings by now.
     pub(crate) async fn read_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
-        read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await
+        let ring = self.keks.ring();
+        let read = read_realm(self.vault, self.store.as_ref(), &ring, name).await;
+        match read {
+            Err(Error::Kek { .. }) if self.keks.renew(&ring, &self.clock).await => {
+                read_realm(self.vault, self.store.as_ref(), &self.keks.ring(), name).await
+            }
+            read => read,
+        }
     }
 }

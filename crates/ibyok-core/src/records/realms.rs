@@ -9,7 +9,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::cache::RecordCache;
 use super::tags::Tags;
 use crate::base::damage::{Affected, Damage};
-use crate::base::error::{Error, Part};
+use crate::base::error::{Error, MissingKek, Part};
 use crate::realm::token_keys::TokenKeys;
 use crate::realm::{Realm, RealmName};
 
@@ -41,6 +41,8 @@ pub(super) struct Failure {
 enum Why {
     Unavailable(Part, String),
     Kek(String),
+    /// A KEK that this node does not have.
+    NoKek(MissingKek),
     /// A damaged record: a caller that asks for it again must not cost a KMS a call each time.
     Damaged(String, Damage),
 }
@@ -49,7 +51,10 @@ impl Failure {
     pub(super) fn of(error: &Error, at: Duration) -> Option<Self> {
         let why = match error {
             Error::Unavailable { part, source } => Why::Unavailable(*part, source.to_string()),
-            Error::Kek { source } => Why::Kek(source.to_string()),
+            Error::Kek { source } => match source.downcast_ref::<MissingKek>() {
+                Some(missing) => Why::NoKek(missing.clone()),
+                None => Why::Kek(source.to_string()),
+            },
             Error::Integrity { what, damage, .. } => Why::Damaged(what.clone(), *damage),
             _ => return None,
         };
@@ -60,7 +65,7 @@ impl Failure {
     /// which the feed reports.
     pub(super) fn holds(&self, asked: Duration, now: Duration, period: Duration) -> bool {
         let pause = match self.why {
-            Why::Unavailable(..) | Why::Kek(_) => PAUSE,
+            Why::Unavailable(..) | Why::Kek(_) | Why::NoKek(_) => PAUSE,
             Why::Damaged(..) => period,
         };
         self.at >= asked || now.saturating_sub(self.at) < pause
@@ -71,6 +76,9 @@ impl Failure {
             Why::Unavailable(part, why) => Error::unavailable(*part, why.clone()),
             Why::Kek(why) => Error::Kek {
                 source: why.clone().into(),
+            },
+            Why::NoKek(missing) => Error::Kek {
+                source: missing.clone().into(),
             },
             Why::Damaged(what, damage) => Error::damaged(what.clone(), *damage).about(Affected::Environment),
         }

@@ -15,6 +15,7 @@ pub(crate) mod give_up_environment;
 mod given_up;
 pub(crate) mod incidents;
 pub(crate) mod issue;
+pub(crate) mod keks;
 pub(crate) mod keys;
 pub(crate) mod known_values;
 pub(crate) mod limits;

@@ -11,8 +11,8 @@ use crate::base::error::{Error, Result};
 use crate::logs::checkpoints::{damaged_checkpoint, removed_checkpoint};
 use crate::model::kind;
 use crate::model::name::from_base62;
+use crate::realm::environment_key;
 use crate::realm::log_keys::log_key;
-use crate::realm::{environment_key, read_realm};
 use crate::vault::Inner;
 
 /// The faults of a node's own records.
@@ -49,7 +49,7 @@ impl Inner {
         if digest.is_some() && digest == known {
             return Ok(None);
         }
-        let read = read_realm(records.vault, records.store.as_ref(), &records.keyring, name).await;
+        let read = records.read_realm(name).await;
         let fault = match read {
             Ok(Some(_)) => {
                 *records.home_record.lock().unwrap_or_else(PoisonError::into_inner) = digest;

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use ibyok_audit::LogStatus;
-use ibyok_crypto::Kek;
+use ibyok_crypto::{Kek, RealmRecord};
 use ibyok_storage::Durability;
 use serde::Serialize;
 
@@ -39,8 +39,10 @@ pub struct Status {
     pub audit: AuditStatus,
     /// The environments, and which KEK wraps the key of each.
     pub environments: BTreeMap<String, String>,
-    /// The separation of the environments.
+    /// The separation of the environments: cryptographic if that of each of them is.
     pub separation: Separation,
+    /// The separation of each environment from the others.
+    pub separations: BTreeMap<String, Separation>,
     /// The modes that this node enforces in each class of environments, over the vault's settings.
     pub guardrails: Guardrails,
     /// The records of the store that are damaged.
@@ -162,11 +164,14 @@ impl Vault {
     pub async fn status(&self) -> Result<Status> {
         let inner = &self.inner;
         let health = inner.records.store.check().await?;
-        let (environments, mut warnings) = inner.environment_keks().await?;
-        let mut keks: Vec<&String> = environments.values().collect();
-        keks.sort();
-        keks.dedup();
-        let separate = environments.len() > 1 && keks.len() == environments.len();
+        let (realms, mut warnings) = inner.realm_keks().await?;
+        let separations = separations(&realms);
+        let is_separate = |separation: &Separation| *separation == Separation::Cryptographic;
+        let separate = separations.len() > 1 && separations.values().all(is_separate);
+        let opened = realms.into_iter().filter(|realm| realm.opens);
+        let environments = opened
+            .filter_map(|realm| Some((realm.environment?, realm.kek)))
+            .collect();
         let audit = AuditStatus::of(inner.recorder.log.status());
         let floors = inner
             .records
@@ -203,12 +208,13 @@ impl Vault {
                 survives: health.durability.into(),
                 detail: health.detail.into_iter().collect(),
             },
-            keks: inner.records.keyring.iter().map(|kek| describe(kek.as_ref())).collect(),
+            keks: inner.described_keks(),
             audit,
             separation: match separate {
                 true => Separation::Cryptographic,
                 false => Separation::PolicyOnly,
             },
+            separations,
             environments,
             guardrails: inner.modes.guardrails,
             records,
@@ -320,22 +326,76 @@ impl Inner {
         self.recorder.is_closed().then(|| "the vault was closed".to_owned())
     }
 
-    async fn environment_keks(&self) -> Result<(BTreeMap<String, String>, Vec<String>)> {
-        let (mut keks, mut warnings) = (BTreeMap::new(), Vec::new());
-        for name in self.records.realms_of(&self.records.home.name.namespace).await? {
-            let Some(environment) = name.environment.as_ref().map(ToString::to_string) else {
-                continue;
-            };
-            match self.records.realm(&name).await {
-                Ok(Some(realm)) => {
-                    keks.insert(environment, realm.kek.clone());
-                }
-                Ok(None) => warnings.push(format!("environment `{environment}` has no key")),
-                Err(error) => warnings.push(format!("environment `{environment}`: {error}")),
+    fn described_keks(&self) -> Vec<String> {
+        let ring = self.records.keks.ring();
+        let mut all: Vec<String> = Vec::new();
+        for kek in ring.iter().map(|kek| describe(kek.as_ref())) {
+            if !all.contains(&kek) {
+                all.push(kek);
             }
+        }
+        all
+    }
+
+    /// Returns the KEK of each realm of the home namespace, and a warning for each environment that does not open.
+    async fn realm_keks(&self) -> Result<(Vec<RealmKek>, Vec<String>)> {
+        let (mut keks, mut warnings) = (Vec::new(), Vec::new());
+        for name in self.records.realms_of(&self.records.home.name.namespace).await? {
+            let environment = name.environment.as_ref().map(ToString::to_string);
+            let opened = self.records.realm(&name).await;
+            if let Some(environment) = &environment {
+                match &opened {
+                    Ok(Some(_)) => {}
+                    Ok(None) => warnings.push(format!("environment `{environment}` has no key")),
+                    Err(error) => warnings.push(format!("environment `{environment}`: {error}")),
+                }
+            }
+            let (kek, opens) = match opened {
+                Ok(Some(realm)) => (Some(realm.kek.clone()), true),
+                _ => (self.kek_in_the_clear(&name).await?, false),
+            };
+            keks.extend(kek.map(|kek| RealmKek {
+                environment,
+                kek,
+                opens,
+            }));
         }
         Ok((keks, warnings))
     }
+
+    /// Returns the KEK that a realm's record names, unproven: the record does not open here.
+    async fn kek_in_the_clear(&self, name: &RealmName) -> Result<Option<String>> {
+        let id = name.record_id(self.records.vault);
+        let stored = self.records.store.get(&id).await?;
+        let record = stored.and_then(|stored| RealmRecord::parse(&stored.bytes).ok());
+        Ok(record.and_then(|record| record.kek_ids().first().map(ToString::to_string)))
+    }
+}
+
+/// The KEK of a realm, as `status` compares it with the others.
+struct RealmKek {
+    /// The environment; `None` for the realm that spans environments.
+    environment: Option<String>,
+    kek: String,
+    /// True if this node opens it.
+    opens: bool,
+}
+
+/// Returns the separation of each environment. An environment is separate if no other realm shares its KEK, or if the KEK opens
+/// only one of the two for this node: then the policy of a key service keeps them apart. The realm that spans environments
+/// counts as well, because its keys make tokens for all of them.
+fn separations(realms: &[RealmKek]) -> BTreeMap<String, Separation> {
+    let shares = |one: &RealmKek, other: &RealmKek| {
+        one.environment != other.environment && one.kek == other.kek && one.opens == other.opens
+    };
+    let named = realms
+        .iter()
+        .filter_map(|realm| Some((realm.environment.clone()?, realm)));
+    let judged = named.map(|(name, realm)| match realms.iter().any(|other| shares(realm, other)) {
+        true => (name, Separation::PolicyOnly),
+        false => (name, Separation::Cryptographic),
+    });
+    judged.collect()
 }
 
 /// True if an error is the KEK's. A store that does not answer is reported as the store.

@@ -96,11 +96,7 @@ impl Scene {
     async fn builder(
         &self,
         audit: &str,
-    ) -> ibyok_core::VaultBuilder<
-        std::sync::Arc<dyn ibyok_core::Store>,
-        Vec<std::sync::Arc<dyn ibyok_core::Kek>>,
-        FileSink,
-    > {
+    ) -> ibyok_core::VaultBuilder<std::sync::Arc<dyn ibyok_core::Store>, ibyok_core::kek::Keyring, FileSink> {
         let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
         let sink = FileSink::builder(self.scratch.path().join(audit))
             .durability(SinkDurability::Written)

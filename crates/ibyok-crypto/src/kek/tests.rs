@@ -201,7 +201,7 @@ fn debug_shows_no_key_and_no_passphrase() {
     assert_eq!(format!("{local:?}"), format!("LocalKek({}, ..)", local.id()));
     assert_eq!(format!("{:?}", passphrase("open sesame")), "PassphraseKek(..)");
     let ring = Keyring::new(Arc::new(passphrase("open sesame")));
-    assert_eq!(format!("{ring:?}"), "Keyring { first: PassphraseKek(..), others: [] }");
+    assert_eq!(format!("{ring:?}"), "Keyring { rest: [PassphraseKek(..)], of: {} }");
 }
 
 #[test]

@@ -92,17 +92,17 @@ async fn verify(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     }
     let ask = crate::settings::ask();
     let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
-    let kek = settings.kek_of(&backup, ask).await?;
+    let keks = settings.keks_of(&backup, ask).await?;
     let sign = spinner(cx, "checking");
     let progress = |done| sign.set_position(done);
-    let info = match &kek {
-        Some(kek) => backup.verify(std::slice::from_ref(kek), &progress).await,
-        None => backup.verify_digest(&progress),
+    let info = match keks.is_empty() {
+        false => backup.verify(&keks, &progress).await,
+        true => backup.verify_digest(&progress),
     };
     sign.finish_and_clear();
     let info = info?;
-    answer(cx, &args.file, &info, kek.is_some())?;
-    if kek.is_none() {
+    answer(cx, &args.file, &info, !keks.is_empty())?;
+    if keks.is_empty() {
         cx.io.warn(
             "warning: checked the form and the digest of the backup. Without the vault's KEK the MAC cannot be checked, so somebody could have \
              written the whole file; give `--kek-file`",

@@ -4,6 +4,7 @@ use ibyok_settings::{Created, Passphrase, operator_name};
 use serde_json::json;
 
 use super::Cx;
+use super::kek::files_as_json;
 use crate::access::only_here;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -39,7 +40,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         let kek_file = created.kek_file.as_ref().map(|path| path.display().to_string());
         cx.io
-            .answer_json(&json!({ "vault": id, "directory": directory, "kek_file": kek_file }))?;
+            .answer_json(&json!({ "vault": id, "directory": directory, "kek_file": kek_file, "kek_files": files_as_json(&created.kek_files) }))?;
     } else {
         cx.io.answer_line(&id)?;
     }
@@ -57,12 +58,20 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             variable.name
         ));
     }
-    match &created.kek_file {
-        Some(path) => cx.io.say(&format!(
-            "copy this file to a safe place, apart from the vault; without this file nobody can open the keys:\n  {}",
-            path.display()
+    let files: Vec<String> = created
+        .kek_files
+        .iter()
+        .map(|path| format!("\n  {}", path.display()))
+        .collect();
+    match files.as_slice() {
+        [file] => cx.io.say(&format!(
+            "copy this file to a safe place, apart from the vault; without this file nobody can open the keys:{file}"
         )),
-        None => cx
+        [_, ..] => cx.io.say(&format!(
+            "copy these files to a safe place, apart from the vault; without them nobody can open the keys:{}",
+            files.concat()
+        )),
+        [] => cx
             .io
             .say("only the passphrase or KMS key opens the vault; without it nobody can open the keys"),
     }

@@ -14,6 +14,7 @@ mod help;
 mod import;
 mod incident;
 mod init;
+mod kek;
 mod keys;
 mod limits;
 mod man;
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// Manage environments
     #[command(subcommand)]
     Envs(envs::Verb),
+    /// Manage the key-encryption keys (KEKs), which wrap the environment keys
+    #[command(subcommand)]
+    Kek(kek::Verb),
     /// Manage namespaces: the tenants of a vault
     #[command(subcommand)]
     Namespaces(namespaces::Verb),
@@ -151,6 +155,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Status => status::run(cx).await,
         Command::Whoami => whoami::run(cx).await,
         Command::Envs(verb) => envs::run(verb, cx).await,
+        Command::Kek(verb) => kek::run(verb, cx).await,
         Command::Namespaces(verb) => namespaces::run(verb, cx).await,
         Command::Keys(verb) => keys::run(verb, cx).await,
         Command::Mode(verb) => mode::run(verb, cx).await,

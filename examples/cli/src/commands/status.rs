@@ -64,6 +64,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("floors", "floors.records"),
                 ("environments", "environments"),
                 ("separation", "separation"),
+                ("  each", "separations"),
                 ("guardrails", "guardrails"),
                 ("records", "records.checked"),
                 ("  damaged", "records.damaged"),

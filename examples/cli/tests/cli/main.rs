@@ -28,6 +28,7 @@ mod identity; // operator or token, here or on a server
 #[cfg(test)]
 mod import; // .env files go in, and references stay behind
 #[cfg(test)]
+mod keks;
 mod keys; // values in and out, exactly
 #[cfg(test)]
 mod leaked; // a value that leaked does not come back

@@ -45,7 +45,7 @@ impl Site {
     async fn builder(
         &self,
         audit: &str,
-    ) -> crate::VaultBuilder<Arc<dyn ibyok_storage::Store>, Vec<Arc<dyn ibyok_crypto::Kek>>, FileSink> {
+    ) -> crate::VaultBuilder<Arc<dyn ibyok_storage::Store>, ibyok_crypto::Keyring, FileSink> {
         let sink = FileSink::open(self.scratch.path().join(audit)).await.unwrap();
         let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
         Vault::builder().store(self.store.clone()).kek(kek).audit(sink)

@@ -1,0 +1,178 @@
+//! `ibyok kek`
+
+use ibyok_core::EnvironmentName;
+use ibyok_core::audit::words::counted;
+use ibyok_core::keks::OutdatedKek;
+use ibyok_settings::{KekChange, KekChanged, KekChoice, Passphrase, Settings, operator_name};
+use serde_json::json;
+
+use super::Cx;
+use crate::access::{document_of as document, only_here};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::progress::{bar, to_bar};
+use crate::settings::{ask, ask_twice};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Change the KEK: wrap every environment key under another KEK
+    Rotate(Rotate),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "`--kek-file FILE` names the file of a new local KEK, `--passphrase-file FILE` the file of a new passphrase. If the command is \
+    interrupted, run it again: it does the rest. Running servers keep serving."
+)]
+pub(crate) struct Rotate {
+    /// The new KEK: `local`, `local:FILE`, `passphrase`, `passphrase:FILE` or `aws-kms:KEY`
+    #[arg(long, value_name = "KEK", required_unless_present = "check")]
+    to: Option<String>,
+    /// Change only the KEK of this environment, which then has its own [default: all environments without their own KEK]
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
+    /// Change nothing; list the environment keys that still need another KEK, and exit 10 if there are any
+    #[arg(long)]
+    check: bool,
+    /// Accept a weak passphrase: shorter than 12 characters, or a few characters repeated
+    #[arg(long)]
+    weak: bool,
+}
+
+const COLUMNS: [(&str, &str); 4] = [
+    ("NAMESPACE", "namespace"),
+    ("ENVIRONMENT", "environment"),
+    ("KEK", "keks"),
+    ("DAMAGED", "damaged"),
+];
+
+pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::Rotate(args) => rotate(args, cx).await,
+    }
+}
+
+async fn rotate(args: Rotate, cx: &mut Cx<'_>) -> Result<Exit> {
+    only_here("kek rotate", cx.globals, cx.environment)?;
+    let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
+    let (to, mut settings) = chosen(args.to.as_deref(), cx)?;
+    (settings.weak_passphrase, settings.one_command) = (args.weak, true);
+    let (ask, new) = (ask(), ask_twice());
+    let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
+    let new = new.as_ref().map(|ask| ask as Passphrase<'_>);
+    let actor = operator_name();
+    if args.check {
+        let change = to.as_ref().map(|to| {
+            KekChange::to(to)
+                .environment(environment.as_ref())
+                .passphrases(ask, ask)
+        });
+        let outdated = match change {
+            Some(change) => settings.check_kek(&actor, change).await?,
+            None => settings.outdated_keks(&actor, environment.as_ref(), ask).await?,
+        };
+        return listed(&outdated, cx);
+    }
+    let to = to.ok_or_else(|| Error::usage("there is no new KEK", "give the new KEK with `--to`"))?;
+    let change = KekChange::to(&to)
+        .environment(environment.as_ref())
+        .passphrases(ask, new);
+    let drawn = bar(cx, "wrapping environment keys", 0);
+    let mut progress = |done, all| {
+        to_bar(&drawn, all);
+        drawn.set_position(done);
+    };
+    let changed = settings.change_kek(&actor, change, &mut progress).await;
+    drawn.finish_and_clear();
+    answer(&changed?, cx)
+}
+
+/// The new KEK, and the settings of the vault as it is: the flags for files belong to the new KEK where it is of that kind.
+fn chosen(to: Option<&str>, cx: &Cx<'_>) -> Result<(Option<KekChoice>, Settings)> {
+    let Some(to) = to.map(KekChoice::parse).transpose()? else {
+        return Ok((None, crate::settings::resolve(cx.globals, cx.environment)?));
+    };
+    let mut globals = cx.globals.clone();
+    let flags = &mut globals.settings;
+    let (local, passphrase) = match to {
+        KekChoice::Local(None) => (flags.kek_file.take(), None),
+        KekChoice::Passphrase(None) => (None, flags.passphrase_file.take()),
+        _ => (None, None),
+    };
+    let to = to.with_file(local.as_deref(), passphrase.as_deref());
+    Ok((Some(to), crate::settings::resolve(&globals, cx.environment)?))
+}
+
+fn listed(outdated: &[OutdatedKek], cx: &mut Cx<'_>) -> Result<Exit> {
+    let items = outdated.iter().map(document).collect::<Result<Vec<_>>>()?;
+    cx.answer_list(items, &COLUMNS, "no environment key needs another KEK")?;
+    Ok(match outdated.is_empty() {
+        true => Exit::Done,
+        false => Exit::Findings,
+    })
+}
+
+fn answer(changed: &KekChanged, cx: &mut Cx<'_>) -> Result<Exit> {
+    let answer = document(changed)?;
+    cx.answer_one(
+        &answer,
+        &[
+            ("KEK", "kek"),
+            ("file", "kek_file"),
+            ("rewrapped", "rewrapped"),
+            ("before", "before"),
+        ],
+    )?;
+    for variable in &changed.variables {
+        let value = variable.value.as_deref().unwrap_or_default();
+        cx.io.warn(&format!(
+            "warning: flags or variables name the old KEK: set {}={value} for each program",
+            variable.name
+        ));
+    }
+    if let Some(path) = &changed.kek_file {
+        cx.io.say(&format!(
+            "copy this file to a safe place, apart from the vault; without this file nobody can open the keys:\n  {}",
+            path.display()
+        ));
+    }
+    if changed.damaged.is_empty() {
+        let keys = counted(changed.rewrapped, "environment key");
+        cx.io.say(&format!(
+            "wrapped {keys} under the new KEK; these environments do not need the old KEK any more"
+        ));
+        return Ok(Exit::Done);
+    }
+    for one in &changed.damaged {
+        let why = one.damaged.as_deref().unwrap_or_default();
+        cx.io.warn(&format!("warning: {}: {why}", one.place()));
+    }
+    cx.io.warn("warning: the vault keeps the old KEK in its settings: restore these records from a backup, and run the command again");
+    Ok(Exit::Unavailable)
+}
+
+/// The words for a KEK of one environment that `envs add` gives.
+pub(super) fn for_environment(cx: &Cx<'_>) -> Result<Option<KekChoice>> {
+    let words = &cx.globals.settings.kek;
+    let Some(first) = words.first() else { return Ok(None) };
+    let is_set = |name: &str| cx.environment.get(name).is_some_and(|value| !value.is_empty());
+    if words.len() > 1 || first.contains([',', '=']) {
+        return Err(Error::usage(
+            "`--kek` of `envs add` names more than one KEK",
+            "give the KEK of the new environment alone",
+        ));
+    }
+    if is_set("IBYOK_KEK") {
+        return Err(Error::usage(
+            "IBYOK_KEK is set, so the vault ignores the KEKs in `vault.toml`",
+            "add `ENV=KEK` for the new environment to IBYOK_KEK, and run the command without `--kek`",
+        ));
+    }
+    let choice = KekChoice::parse(first)?;
+    Ok(Some(choice.with_file(cx.globals.settings.kek_file.as_deref(), None)))
+}
+
+/// Shows which files of new KEKs have to be kept safe.
+pub(super) fn files_as_json(files: &[std::path::PathBuf]) -> serde_json::Value {
+    json!(files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>())
+}

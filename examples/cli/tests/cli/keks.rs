@@ -1,0 +1,251 @@
+//! KEKs: one for each environment, and the change from one to another.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::harness::Place;
+
+/// A vault in which dev and prod have KEKs of their own, with a key in each environment.
+fn separate() -> Place {
+    let place = Place::empty();
+    place.ibyok(&["init", "--kek", "dev=local", "--kek", "prod=local"]).ok();
+    for environment in ["dev", "staging", "prod"] {
+        place.set(&format!("{environment}/key"), environment);
+    }
+    place
+}
+
+/// The file of a KEK, by the end of its name.
+fn kek(place: &Place, end: &str) -> PathBuf {
+    let files = fs::read_dir(place.path("config/ibyok")).unwrap();
+    let mut files = files.map(|file| file.unwrap().path());
+    let of = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.split_once('.').unwrap().1 == end
+    };
+    files.find(of).unwrap_or_else(|| panic!("no KEK ends in {end}"))
+}
+
+fn value(place: &Place, reference: &str) -> String {
+    place.ibyok(&["get", "-n", reference]).ok().out
+}
+
+#[test]
+fn environments_with_their_own_keks_are_separate() {
+    let place = separate();
+    let status = place.ibyok(&["status", "--json"]).ok().json();
+    assert_eq!(status["separations"]["dev"], "cryptographic", "{status}");
+    assert_eq!(status["separations"]["prod"], "cryptographic");
+    // It shares the KEK of the realm that spans environments.
+    assert_eq!(status["separations"]["staging"], "policy only");
+    assert_eq!(status["separation"], "policy only");
+    let text = fs::read_to_string(place.vault().join("vault.toml")).unwrap();
+    assert!(
+        text.contains("[kek_for]") && text.contains("prod = \"local\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_machine_that_lacks_a_kek_serves_the_other_environments_and_names_the_missing_one() {
+    let place = separate();
+    let status = place.ibyok(&["status", "--json"]).ok().json();
+    let id = status["environments"]["prod"].as_str().unwrap().to_owned();
+    fs::remove_file(kek(&place, "prod.kek")).unwrap();
+    assert_eq!(value(&place, "dev/key"), "dev");
+    assert_eq!(value(&place, "staging/key"), "staging");
+    let refused = place.ibyok(&["--json", "get", "prod/key"]).fails(5);
+    let error = format!("{}{}", refused.out, refused.err);
+    assert!(error.contains("no KEK for environment `prod`"), "{error}");
+    assert!(error.contains(&id) && error.contains("\"unavailable\""), "{error}");
+    place.ibyok(&["status"]).ok();
+}
+
+#[test]
+fn a_node_with_the_kek_of_one_environment_serves_that_environment_alone() {
+    let place = separate();
+    let only_dev = |arguments: &[&str]| {
+        let call = place.ibyok(arguments).env("IBYOK_KEK", "dev=local");
+        call.env("IBYOK_AUDIT", place.path("logs-of-dev"))
+    };
+    assert_eq!(only_dev(&["get", "-n", "dev/key"]).ok().out, "dev");
+    only_dev(&["keys", "set", "dev/other"]).stdin("other").ok();
+    for reference in ["prod/key", "staging/key"] {
+        let refused = only_dev(&["get", reference]).fails(5);
+        let name = reference.split_once('/').unwrap().0;
+        let expected = format!("no KEK for environment `{name}`");
+        assert!(refused.err.contains(&expected), "{}", refused.err);
+    }
+    // The vault's own directory of logs belongs to the realm that spans environments.
+    let refused = place.ibyok(&["get", "dev/key"]).env("IBYOK_KEK", "dev=local").fails(5);
+    assert!(refused.err.contains("--audit"), "{}", refused.err);
+    assert_eq!(value(&place, "dev/other"), "other");
+}
+
+#[test]
+fn a_new_environment_can_have_its_own_kek() {
+    let place = separate();
+    place.ibyok(&["envs", "add", "qa", "--kek", "local"]).ok();
+    place.set("qa/key", "qa");
+    let status = place.ibyok(&["status", "--json"]).ok().json();
+    assert_eq!(status["separations"]["qa"], "cryptographic", "{status}");
+    let before = fs::read_to_string(place.vault().join("vault.toml")).unwrap();
+    place.ibyok(&["envs", "add", "qa", "--kek", "local"]).fails(1);
+    assert_eq!(fs::read_to_string(place.vault().join("vault.toml")).unwrap(), before);
+    fs::remove_file(kek(&place, "qa.kek")).unwrap();
+    place.ibyok(&["get", "qa/key"]).fails(5);
+    assert_eq!(value(&place, "dev/key"), "dev");
+}
+
+#[test]
+fn wrong_choices_of_keks_are_named_and_make_nothing() {
+    for keks in [
+        &["dev=local", "dev=passphrase"][..],
+        &["local", "passphrase"],
+        &["dev=", "local"],
+        &["=local"],
+        &["Dev Env=local"],
+        &["whole=local"],
+        &["dev=vault"],
+        &["dev=aws-kms:"],
+    ] {
+        let place = Place::empty();
+        let flags = keks.iter().flat_map(|kek| ["--kek", kek]);
+        let arguments: Vec<&str> = ["init"].into_iter().chain(flags).collect();
+        place.ibyok(&arguments).fails(2);
+        assert!(!place.vault().exists() && !place.path("config").exists(), "{keks:?}");
+    }
+}
+
+#[test]
+fn after_a_change_of_the_kek_the_old_one_is_not_needed() {
+    let place = Place::with_key("prod/key", "value");
+    place.ibyok(&["namespaces", "add", "acme"]).ok();
+    let acme = |arguments: &[&str]| place.ibyok(&[&["--namespace", "acme"], arguments].concat());
+    acme(&["keys", "set", "dev/key"]).stdin("of acme").ok();
+    let toml = place.vault().join("vault.toml");
+    fs::write(&toml, format!("# ours\n{}", fs::read_to_string(&toml).unwrap())).unwrap();
+    let old = place.kek();
+    let new = place.path("new.kek").display().to_string();
+
+    let to = ["kek", "rotate", "--to", "local", "--kek-file", &new];
+    let check = place.ibyok(&[&to[..], &["--check", "--json"]].concat()).call();
+    assert_eq!(check.code, 10, "{check:?}");
+    assert_eq!(check.json()["items"].as_array().unwrap().len(), 8, "{check:?}");
+    assert!(!place.path("new.kek").exists());
+
+    let changed = place.ibyok(&[&to[..], &["--json"]].concat()).ok().json();
+    assert_eq!(changed["rewrapped"], 8, "{changed}");
+    fs::remove_file(old).unwrap();
+    assert_eq!(value(&place, "prod/key"), "value");
+    assert_eq!(acme(&["get", "-n", "dev/key"]).ok().out, "of acme");
+    place.ibyok(&["kek", "rotate", "--check"]).ok();
+    let text = fs::read_to_string(&toml).unwrap();
+    assert!(
+        text.starts_with("# ours\n") && text.contains(&new) && !text.contains("also_kek"),
+        "{text}"
+    );
+
+    let lines = place.ibyok(&["audit", "tail", "--json", "-n", "200"]).ok().out;
+    let of_rotation: Vec<&str> = lines.lines().filter(|line| line.contains("\"kek.rotate\"")).collect();
+    assert_eq!(of_rotation.len(), 16, "{lines}");
+    for environment in ["dev", "staging", "prod", "whole"] {
+        let target = format!("{{\"kind\":\"environment\",\"id\":\"{environment}\"}}");
+        assert_eq!(
+            of_rotation.iter().filter(|line| line.contains(&target)).count(),
+            4,
+            "{environment}"
+        );
+    }
+    place.ibyok(&["audit", "verify"]).ok();
+    // To itself: nothing to do is said, and nothing changes.
+    let again = place.ibyok(&to).fails(2);
+    assert!(again.err.contains("already"), "{}", again.err);
+    assert_eq!(fs::read_to_string(&toml).unwrap(), text);
+}
+
+#[test]
+fn the_kek_changes_between_files_and_passphrases() {
+    let place = Place::with_key("prod/key", "value");
+    let first = place.write("first", "correct horse battery staple");
+    let second = place.write("second", "staple battery horse correct");
+    for file in [&first, &second] {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    place
+        .ibyok(&["kek", "rotate", "--to", "passphrase", "--passphrase-file", &first])
+        .ok();
+    let with = |file: &str, arguments: &[&str]| place.ibyok(arguments).env("IBYOK_PASSPHRASE_FILE", file);
+    assert_eq!(with(&first, &["get", "-n", "prod/key"]).ok().out, "value");
+
+    let to_second = ["kek", "rotate", "--to", "passphrase", "--passphrase-file", &second];
+    // A wrong old passphrase changes nothing.
+    let text = fs::read_to_string(place.vault().join("vault.toml")).unwrap();
+    with(&second, &to_second).fails(5);
+    assert_eq!(fs::read_to_string(place.vault().join("vault.toml")).unwrap(), text);
+    // The same passphrase again is no change.
+    with(
+        &first,
+        &["kek", "rotate", "--to", "passphrase", "--passphrase-file", &first],
+    )
+    .fails(2);
+    with(&first, &to_second).ok();
+    assert_eq!(with(&second, &["get", "-n", "prod/key"]).ok().out, "value");
+    with(&first, &["get", "prod/key"]).fails(5);
+
+    with(&second, &["kek", "rotate", "--to", "local"]).ok();
+    assert_eq!(value(&place, "prod/key"), "value");
+    // A second local KEK lies beside the first one.
+    place.ibyok(&["kek", "rotate", "--to", "local"]).ok();
+    assert_eq!(value(&place, "prod/key"), "value");
+}
+
+#[test]
+fn one_environment_gets_a_kek_of_its_own_later() {
+    let place = Place::with_key("prod/key", "value");
+    place.set("dev/key", "of dev");
+    place.ibyok(&["kek", "rotate", "--to", "local", "--env", "prod"]).ok();
+    let status = place.ibyok(&["status", "--json"]).ok().json();
+    assert_eq!(status["separations"]["prod"], "cryptographic", "{status}");
+    assert_eq!(status["separations"]["dev"], "policy only");
+    assert_eq!(value(&place, "prod/key"), "value");
+    let own = kek(&place, "prod.kek");
+    let aside = place.path("aside");
+    fs::rename(&own, &aside).unwrap();
+    place.ibyok(&["get", "prod/key"]).fails(5);
+    assert_eq!(value(&place, "dev/key"), "of dev");
+    fs::rename(&aside, &own).unwrap();
+    // The KEK of the rest changes, and prod keeps its own.
+    place.ibyok(&["kek", "rotate", "--to", "local"]).ok();
+    assert_eq!(value(&place, "prod/key"), "value");
+    assert_eq!(value(&place, "dev/key"), "of dev");
+    place
+        .ibyok(&["kek", "rotate", "--to", "local", "--env", "nowhere"])
+        .fails(4);
+}
+
+#[test]
+fn a_kek_that_cannot_be_used_changes_nothing() {
+    let place = Place::with_key("prod/key", "value");
+    let toml = place.vault().join("vault.toml");
+    let before = fs::read_to_string(&toml).unwrap();
+    let short = place.write("short.kek", "short");
+    let weak = place.write("weak", "weak");
+    for (arguments, code) in [
+        (&["--to", "local", "--kek-file", &short][..], 5),
+        (&["--to", "passphrase", "--passphrase-file", &weak], 2),
+        (&["--to", "passphrase", "--passphrase-file", "/nonexistent"], 2),
+        (&["--to", "vault"], 2),
+        (&["--to", "local", "--kek-file", "/proc/new.kek"], 2),
+    ] {
+        let arguments: Vec<&str> = ["kek", "rotate"].iter().chain(arguments).copied().collect();
+        place.ibyok(&arguments).fails(code);
+        assert_eq!(fs::read_to_string(&toml).unwrap(), before, "{arguments:?}");
+    }
+    assert_eq!(value(&place, "prod/key"), "value");
+    let local = place
+        .ibyok(&["kek", "rotate", "--to", "local"])
+        .env("IBYOK_URL", "http://127.0.0.1:1");
+    local.fails(2);
+}
