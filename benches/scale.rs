@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ibyok_benches::{Result, quantity, resident_kib};
 use ibyok_core::audit::SinkDurability;
+use ibyok_core::backups::{Backup, BackupRequest, StoreCopy, restore_records};
 use ibyok_core::keys::{IfExists, KeyWrite};
 use ibyok_core::pages::PageRequest;
 use ibyok_core::{
@@ -93,6 +94,7 @@ async fn measure(keys: usize) -> Result<()> {
     let vault = place.vault(false, None).await?;
     list(&vault).await?;
     status(&vault).await?;
+    keep(&place, &vault).await?;
     let hot = retrieve(&vault, &token, 1, "one key").await?;
     let all = retrieve(&vault, &token, keys, "random keys, default cache").await?;
     drop(vault);
@@ -193,6 +195,38 @@ async fn status(vault: &Vault) -> Result<()> {
         &format!("{took} ms, {} of {} records checked", records.0, records.1),
     );
     Ok(())
+}
+
+/// Takes a backup, puts its records into another file, and moves these to a third.
+async fn keep(place: &Place, vault: &Vault) -> Result<()> {
+    let file = place.path().join("one.backup");
+    let begun = Instant::now();
+    let taken = vault
+        .operator("bench")
+        .backups()
+        .write(&file, BackupRequest::default())
+        .await?;
+    kept("backup", taken.records, begun);
+    let backup = Backup::open(&file)?;
+    let begun = Instant::now();
+    kept("backup --verify", backup.verify_digest(&|_| {})?.records, begun);
+    let restored = FileStore::open(place.path().join("restored.db")).await?;
+    let begun = Instant::now();
+    kept("restore", restore_records(&backup, &restored, &|_| {}).await?, begun);
+    let copy = FileStore::open(place.path().join("copied.db")).await?;
+    let begun = Instant::now();
+    let copied = StoreCopy {
+        from: &restored,
+        to: &copy,
+        to_name: "a file",
+    };
+    kept("copy", copied.run(&|_| {}).await?.records, begun);
+    Ok(())
+}
+
+fn kept(what: &str, records: u64, begun: Instant) {
+    let rate = count(usize::try_from(records).unwrap_or(0)) / begun.elapsed().as_secs_f64();
+    row(what, &format!("{} records a second, {}", quantity(rate), memory()));
 }
 
 /// Retrieves each key once.

@@ -52,6 +52,9 @@ mod usage;
 /// Many writers of one key.
 mod writers;
 
+/// Backups, restores and moves under load.
+mod moves;
+
 /// AWS KMS as the KEK.
 mod kms;
 

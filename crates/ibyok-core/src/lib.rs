@@ -146,6 +146,7 @@ pub mod audit {
 
 /// Backups of a whole vault: [`Session::backups`](crate::Session::backups) takes them, and [`Backup`](backups::Backup) checks them.
 pub mod backups {
+    pub use crate::backup::copy::{Copied, StoreCopy};
     pub use crate::backup::fill::restore_records;
     pub use crate::backup::manifest::{BackupFloors, BackupInfo, BackupLog};
     pub use crate::backup::read::{Backup, Progress};

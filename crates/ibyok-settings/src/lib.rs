@@ -35,6 +35,7 @@
 #![warn(missing_docs)]
 
 mod backup;
+mod copy;
 mod create;
 mod directory;
 mod give_kek;
@@ -57,6 +58,7 @@ mod token;
 mod vault_file;
 
 // The public interface is:
+pub use copy::Moved;
 pub use create::Created;
 pub use give_kek::GivenKek;
 pub use given::Given;

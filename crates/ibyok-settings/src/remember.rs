@@ -159,7 +159,7 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("prod_mock_allowed", "false"),
 ];
 
-fn has_password(url: &str) -> bool {
+pub(crate) fn has_password(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
     };

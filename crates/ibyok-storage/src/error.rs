@@ -76,6 +76,14 @@ pub enum Error {
         known: u32,
     },
 
+    /// The store is [sealed](crate::Store#the-seal): it takes no writes, and nothing was written.
+    #[error("the store is sealed: {why}")]
+    #[non_exhaustive]
+    Sealed {
+        /// The reason, as the seal has it.
+        why: String,
+    },
+
     /// A write or sync failed in a way that leaves the state of the disk unknown. This handle does nothing any more.
     /// Open the store again, which reads the real state.
     #[error("the {backend} store failed to write and must be reopened")]
@@ -134,6 +142,13 @@ impl Error {
         Error::Poisoned { backend }
     }
 
+    /// An [`Error::Sealed`] with the bytes of the seal, for authors of a backend.
+    pub fn sealed(seal: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(seal);
+        let why = text.chars().take(500).map(|c| if c.is_control() { ' ' } else { c });
+        Error::Sealed { why: why.collect() }
+    }
+
     /// Returns the same error for another caller that waited for the same answer.
     pub(crate) fn repeated(&self) -> Self {
         match self {
@@ -146,6 +161,7 @@ impl Error {
             Error::Corrupt { what, source } => Error::corrupt(what.clone(), told(source.as_ref())),
             Error::Newer { found, known } => Error::newer(*found, *known),
             Error::Poisoned { backend } => Error::poisoned(backend),
+            Error::Sealed { why } => Error::sealed(why.as_bytes()),
         }
     }
 
@@ -159,6 +175,7 @@ impl Error {
             Error::Unavailable { .. } => "check that the store is reachable and has space, then try again",
             Error::Corrupt { .. } => "check the path, or restore a backup",
             Error::Newer { .. } => "use the newer program that wrote this store",
+            Error::Sealed { .. } => "use the store that the message names",
             Error::Poisoned { .. } => "check the disk and the system's log, then reopen the store",
         }
     }

@@ -92,6 +92,7 @@ impl Store for MemoryStore {
             return Err(Error::too_large(MAX_RECORD));
         }
         let mut data = self.data();
+        data.refuse_if_sealed(Some(id))?;
         data.compare(id, expect)?;
         Ok(self.insert(&mut data, id, bytes))
     }
@@ -113,6 +114,7 @@ impl Store for MemoryStore {
     async fn put_many(&self, puts: &[RecordPut<'_>]) -> Result<Vec<Revision>> {
         let puts = RecordPut::first_batch(puts)?;
         let mut data = self.data();
+        puts.iter().try_for_each(|put| data.refuse_if_sealed(Some(&put.id)))?;
         puts.iter().try_for_each(|put| data.compare(&put.id, put.expect))?;
         let written = puts.iter().map(|put| self.insert(&mut data, &put.id, put.bytes));
         Ok(written.collect())
@@ -132,6 +134,7 @@ impl Store for MemoryStore {
 
     async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
         let data = self.data();
+        data.refuse_if_sealed(None)?;
         let newest = ChangeNumber::new(data.change);
         let forgotten = ChangeNumber::new(data.change - data.feed.len() as u64);
         if since > newest || since < forgotten {
@@ -150,6 +153,7 @@ impl Store for MemoryStore {
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
         let mut data = self.data();
+        data.refuse_if_sealed(Some(id))?;
         data.compare(id, Expect::Revision(expect))?;
         data.records.remove(id);
         self.tell(&mut data, id);
@@ -171,6 +175,14 @@ impl Store for MemoryStore {
 }
 
 impl Data {
+    /// Refuses the feed, or a write of a record other than the seal, while there is a seal.
+    fn refuse_if_sealed(&self, id: Option<&RecordId>) -> Result<()> {
+        match self.records.get(&RecordId::SEAL) {
+            Some(seal) if id != Some(&RecordId::SEAL) => Err(Error::sealed(&seal.bytes)),
+            _ => Ok(()),
+        }
+    }
+
     fn compare(&self, id: &RecordId, expect: Expect) -> Result<()> {
         expect.compare(self.records.get(id).map(|stored| stored.revision))
     }

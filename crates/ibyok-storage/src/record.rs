@@ -119,6 +119,10 @@ impl RecordId {
         RecordId { collection, id }
     }
 
+    /// The id of the seal: while a store holds a record with this id, the store takes no other write
+    /// ([`Store`](crate::Store#the-seal)).
+    pub const SEAL: RecordId = RecordId::new(Collection::root(Kind::new(127)), [0; 16]);
+
     /// The collection it is in.
     pub const fn collection(&self) -> &Collection {
         &self.collection

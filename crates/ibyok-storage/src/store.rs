@@ -43,6 +43,13 @@ pub const LIST_LIMIT: usize = 1000;
 /// them, the backend must report that ([`Changes::gap`]). Caches depend on this: a change that is missing from the feed
 /// without a gap is a revoked key that still works.
 ///
+/// # The seal
+///
+/// A store that holds a record with the id [`RecordId::SEAL`] is sealed, for example because its vault was moved to another store. It refuses
+/// every `put`, `put_many` and `delete` of another record, and `changes`, with [`Sealed`](crate::Error::Sealed). The record's bytes are the
+/// reason, as text. After the `put` of the seal has returned, no write on any handle may succeed, also none that was under way. Reads
+/// go on.
+///
 /// # Errors
 ///
 /// [`Exists`](crate::Error::Exists), [`Conflict`](crate::Error::Conflict) and [`TooLarge`](crate::Error::TooLarge)

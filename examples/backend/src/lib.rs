@@ -54,6 +54,13 @@ impl JsonStore {
         let (mut data, mut revisions) = (self.read()?, Vec::new());
         for (id, bytes, expect) in changes {
             let name = id.to_string();
+            if let Some((_, seal)) = data
+                .records
+                .get(&RecordId::SEAL.to_string())
+                .filter(|_| *id != RecordId::SEAL)
+            {
+                return Err(Error::sealed(seal));
+            }
             expect.compare(data.records.get(&name).map(|found| Revision::new(found.0)))?;
             data.revision += 1;
             revisions.push(Revision::new(data.revision));
@@ -118,6 +125,9 @@ impl Store for JsonStore {
 
     async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
         let (data, since) = (self.read()?, since.as_u64());
+        if let Some((_, seal)) = data.records.get(&RecordId::SEAL.to_string()) {
+            return Err(Error::sealed(seal));
+        }
         if since > data.change || since + (data.feed.len() as u64) < data.change {
             return Ok(Changes::lost(ChangeNumber::new(data.change)));
         }

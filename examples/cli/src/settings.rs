@@ -56,7 +56,7 @@ pub(crate) fn given(globals: &Globals) -> Result<Given> {
     Ok(given)
 }
 
-fn holds_password(url: &str) -> bool {
+pub(crate) fn holds_password(url: &str) -> bool {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))

@@ -30,6 +30,8 @@ enum Fault {
     AnswersOthers,
     /// It compares and writes in two steps.
     LostUpdate,
+    /// It takes writes although it is sealed.
+    BreaksSeals,
     /// It ignores the expected revision.
     AcceptsStale,
     /// It makes a record that was to be replaced.
@@ -105,7 +107,11 @@ enum Fault {
 
 impl Fault {
     /// Each fault, and promises that it breaks.
-    const ALL: [(Fault, &'static [&'static str]); 48] = [
+    const ALL: [(Fault, &'static [&'static str]); 49] = [
+        (
+            Fault::BreaksSeals,
+            &["a_sealed_store_takes_no_writes", "no_write_is_done_after_the_seal"],
+        ),
         (Fault::InventsRecords, &["an_absent_record_is_none"]),
         (Fault::KeepsDeleted, &["what_was_put_is_read_back"]),
         (Fault::AnswersOthers, &["a_dropped_call_does_no_harm"]),
@@ -286,6 +292,9 @@ impl Store for Faulty {
 
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
         let id = self.id(id);
+        if self.fault == Fault::BreaksSeals && id == RecordId::SEAL {
+            return self.own.put(&id, bytes, expect).await;
+        }
         if self.fault == Fault::SmallLimit && bytes.len() >= crate::MAX_RECORD {
             return Err(Error::too_large(crate::MAX_RECORD));
         }

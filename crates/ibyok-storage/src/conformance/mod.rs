@@ -48,6 +48,7 @@ mod limits;
 mod listing;
 mod many;
 mod run;
+mod seal;
 mod why;
 
 pub use self::bytes::*;
@@ -60,6 +61,7 @@ pub use self::limits::*;
 pub use self::listing::*;
 pub use self::many::*;
 pub use self::run::run;
+pub use self::seal::*;
 
 /// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`StoreHarness`]. Each test
 /// evaluates it again, and the tests run side by side.
@@ -133,6 +135,9 @@ macro_rules! __each_promise {
             a_feed_that_never_came_so_far_is_a_gap
             waiting_ends_after_a_change
             waiting_for_what_has_changed_ends_at_once
+
+            a_sealed_store_takes_no_writes
+            no_write_is_done_after_the_seal
 
             reopening_sees_everything
             revisions_go_on_after_reopening

@@ -34,8 +34,8 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Opens the file, or returns `None` if there is nothing in it yet. With `create` there will be.
-    pub(super) async fn open(path: &Path, create: bool) -> Result<Option<Self>> {
+    /// Opens the file, or returns `None` if there is nothing in it yet. With a number to `create` there will be.
+    pub(super) async fn open(path: &Path, create: Option<u64>) -> Result<Option<Self>> {
         match Self::try_open(path, create).await {
             Err(Error::Corrupt { .. }) => {}
             other => return other,
@@ -47,15 +47,17 @@ impl Connections {
         }
     }
 
-    async fn try_open(path: &Path, create: bool) -> Result<Option<Self>> {
-        if create {
+    async fn try_open(path: &Path, create: Option<u64>) -> Result<Option<Self>> {
+        if create.is_some() {
             place::create(path)?;
         }
         let mut anchor = connect(path).await?;
         let found = schema::look(path, &mut anchor).await?;
         match found {
-            Found::Blank if create => schema::create(path, &mut anchor).await?,
-            Found::Blank => return Ok(None),
+            Found::Blank => match create {
+                Some(first) => schema::create(path, &mut anchor, first).await?,
+                None => return Ok(None),
+            },
             Found::Store => schema::write_ahead(path, &mut anchor).await?,
         }
         // Only after a read in WAL mode are all three files there.

@@ -46,6 +46,7 @@ const POLL: Duration = Duration::from_millis(250);
 pub struct FileOptions {
     allow_network: bool,
     keep_changes: u32,
+    first_change: u64,
 }
 
 impl FileOptions {
@@ -54,6 +55,7 @@ impl FileOptions {
         FileOptions {
             allow_network: false,
             keep_changes: 10_000,
+            first_change: 0,
         }
     }
 
@@ -62,6 +64,14 @@ impl FileOptions {
     #[must_use]
     pub fn allow_network_file_system(mut self, allow: bool) -> Self {
         self.allow_network = allow;
+        self
+    }
+
+    /// Sets the change number that a new file begins with: for a store that continues another one, whose numbers nodes have seen. Without effect on a
+    /// file that exists.
+    #[must_use]
+    pub fn first_change(mut self, number: ChangeNumber) -> Self {
+        self.first_change = number.as_u64();
         self
     }
 
@@ -233,7 +243,8 @@ impl Shared {
         let _one_at_a_time = self.opening.lock().await;
         if self.connections.get().is_none() {
             place::check(&self.path, self.options.allow_network)?;
-            let Some(connections) = Connections::open(&self.path, create).await? else {
+            let Some(connections) = Connections::open(&self.path, create.then_some(self.options.first_change)).await?
+            else {
                 return Ok(None);
             };
             // Nobody else sets it while this holds the lock.

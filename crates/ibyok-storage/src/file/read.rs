@@ -50,6 +50,9 @@ impl Connections {
     }
 
     pub(super) async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+        if let Some(seal) = self.get(&RecordId::SEAL).await? {
+            return Err(Error::sealed(&seal.bytes));
+        }
         let rows = self.ask(move |connection| Box::pin(feed(connection, since))).await?;
         let Some((newest, forgotten, ..)) = rows.first() else {
             return self.whole(None);

@@ -65,8 +65,8 @@ pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Resu
     }
 }
 
-/// Makes the tables, unless another process was faster.
-pub(super) async fn create(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
+/// Makes the tables, unless another process was faster. The feed begins at the change `first`.
+pub(super) async fn create(path: &Path, connection: &mut SqliteConnection, first: u64) -> Result<()> {
     write_ahead(path, connection).await?;
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
@@ -74,6 +74,11 @@ pub(super) async fn create(path: &Path, connection: &mut SqliteConnection) -> Re
         .map_err(|error| public(path, error))?;
     if look(path, &mut transaction).await? == Found::Blank {
         transaction.execute(TABLES).await.map_err(|error| public(path, error))?;
+        sqlx::query("UPDATE counters SET change = ?1, forgotten = ?1")
+            .bind(i64::try_from(first).unwrap_or(i64::MAX / 2))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| public(path, error))?;
     }
     transaction.commit().await.map_err(|error| public(path, error))
 }

@@ -105,6 +105,12 @@ async fn transact(
     keep: i64,
 ) -> sqlx::Result<Result<(i64, i64)>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    if *id != RecordId::SEAL
+        && let Some(seal) = sealed(&mut transaction).await?
+    {
+        transaction.rollback().await?;
+        return Ok(Err(Error::sealed(&seal)));
+    }
     let found = revision(&mut transaction, id).await?;
     // A number that this store never gave is no reason to take the record for absent.
     let found = found.map(Connections::revision);
@@ -122,6 +128,16 @@ async fn transact(
     }
     transaction.commit().await?;
     Ok(Ok((revision, change)))
+}
+
+/// Returns the seal, if the store is sealed. In the transaction of a write: of a write and the seal, one is first.
+pub(super) async fn sealed(connection: &mut SqliteConnection) -> sqlx::Result<Option<Vec<u8>>> {
+    sqlx::query_scalar("SELECT bytes FROM records WHERE kind = ?1 AND realm = ?2 AND id = ?3")
+        .bind(i64::from(RecordId::SEAL.collection().kind().as_u8()))
+        .bind(RecordId::SEAL.collection().realm().as_slice())
+        .bind(RecordId::SEAL.id().as_slice())
+        .fetch_optional(connection)
+        .await
 }
 
 async fn revision(connection: &mut SqliteConnection, id: &RecordId) -> sqlx::Result<Option<i64>> {

@@ -7,8 +7,8 @@ use sqlx::{Connection, SqliteConnection};
 use super::connections::Connections;
 use super::error::{is_damaged, poisons};
 use super::read_many::ID;
-use super::write::Failure;
-use crate::error::Result;
+use super::write::{Failure, sealed};
+use crate::error::{Error, Result};
 use crate::record::{Collection, Expect, RecordId, RecordPut, Revision};
 
 /// A record that is put.
@@ -69,6 +69,10 @@ async fn transact(
     keep: i64,
 ) -> sqlx::Result<Result<ManyWritten>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    if let Some(seal) = sealed(&mut transaction).await? {
+        transaction.rollback().await?;
+        return Ok(Err(Error::sealed(&seal)));
+    }
     for run in runs(puts) {
         if let Err(refused) = compare(&mut transaction, &run).await? {
             transaction.rollback().await?;

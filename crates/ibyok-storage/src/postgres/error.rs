@@ -1,3 +1,4 @@
+use super::seal::SEALED;
 use crate::error::Error;
 use crate::server::DEADLINE;
 
@@ -63,6 +64,11 @@ fn meaning(state: &str) -> Meaning {
 
 /// The public error for an error of `sqlx`. No message of the server holds a password: the server never gets one in clear.
 pub(super) fn public(error: sqlx::Error) -> Error {
+    if let sqlx::Error::Database(database) = &error
+        && database.code().as_deref() == Some(SEALED)
+    {
+        return Error::sealed(database.message().as_bytes());
+    }
     let state = match &error {
         sqlx::Error::Database(database) => database.code().map(|code| meaning(&code)),
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {

@@ -12,6 +12,7 @@ mod error;
 mod history;
 mod read;
 mod schema;
+mod seal;
 mod session;
 mod write;
 mod write_many;
@@ -29,6 +30,7 @@ use self::changes::{Listener, Since};
 use self::connections::Connections;
 use self::error::{BACKEND, PostgresError};
 use self::read::{Get, GetMany, List};
+use self::seal::Seal;
 use self::write::{Change, Write};
 use self::write_many::WriteMany;
 use crate::changes::{ChangeNumber, Changes};
@@ -171,6 +173,17 @@ impl PostgresStore {
         })
     }
 
+    /// Writes or deletes the seal.
+    async fn seal(&self, change: Change<'_>) -> Result<Option<Revision>> {
+        let write = Write {
+            id: RecordId::SEAL,
+            change,
+            keep: self.shared.keep,
+            channel: &self.shared.channel,
+        };
+        self.shared.connections.ask(&Seal(write)).await
+    }
+
     async fn write(&self, id: &RecordId, change: Change<'_>) -> Result<Option<Revision>> {
         let write = Write {
             id: *id,
@@ -222,7 +235,11 @@ impl Store for PostgresStore {
         if bytes.len() > MAX_RECORD {
             return Err(Error::too_large(MAX_RECORD));
         }
-        let written = self.write(id, Change::Put { bytes, expect }).await?;
+        let change = Change::Put { bytes, expect };
+        let written = match *id == RecordId::SEAL {
+            true => self.seal(change).await?,
+            false => self.write(id, change).await?,
+        };
         written.ok_or(match expect {
             Expect::Absent => Error::Exists,
             Expect::Revision(_) => Error::Conflict,
@@ -260,6 +277,9 @@ impl Store for PostgresStore {
     }
 
     async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+        if let Some(seal) = self.shared.connections.ask(&Get(RecordId::SEAL)).await? {
+            return Err(Error::sealed(&seal.bytes));
+        }
         self.shared.connections.ask(&Since(since)).await
     }
 
@@ -277,7 +297,11 @@ impl Store for PostgresStore {
     }
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
-        let deleted = self.write(id, Change::Delete { expect }).await?;
+        let change = Change::Delete { expect };
+        let deleted = match *id == RecordId::SEAL {
+            true => self.seal(change).await?,
+            false => self.write(id, change).await?,
+        };
         deleted.map(drop).ok_or(Error::Conflict)
     }
 

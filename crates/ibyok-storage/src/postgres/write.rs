@@ -57,6 +57,13 @@ pub(super) enum Change<'a> {
     Delete { expect: Revision },
 }
 
+impl Write<'_> {
+    /// Returns true if it puts a record, and false if it deletes one.
+    pub(super) fn is_put(&self) -> bool {
+        matches!(self.change, Change::Put { .. })
+    }
+}
+
 impl Question for Write<'_> {
     type Answer = Option<Revision>;
     const REPEATABLE: bool = false;

@@ -76,6 +76,9 @@ pub(super) fn public(error: RedisError) -> Error {
     if error.detail().is_some_and(|detail| detail.contains(NOT_IN_A_SCRIPT)) {
         return no_permission(&error);
     }
+    if error.code() == Some("SEALED") {
+        return Error::sealed(error.detail().unwrap_or_default().as_bytes());
+    }
     match meaning(error.kind(), error.code()) {
         Meaning::Connection => Failure::Connection(error).into(),
         Meaning::Login => Error::refused(said(&error), "check the user and password in the URL"),

@@ -77,6 +77,7 @@ impl Question for WriteMany<'_> {
                 .arg(if collection.kind().is_quiet() { "quiet" } else { "" })
                 .arg(put.bytes);
         }
+        script.key(keys.record(&RecordId::SEAL));
         script
     }
 

@@ -252,6 +252,9 @@ impl Store for RedisStore {
     }
 
     async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+        if let Some(seal) = self.get(&RecordId::SEAL).await? {
+            return Err(Error::sealed(&seal.bytes));
+        }
         self.shared.connections.ask(&Since(since)).await
     }
 

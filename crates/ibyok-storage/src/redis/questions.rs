@@ -165,6 +165,7 @@ impl Question for Write<'_> {
             .key(keys.changes())
             .key(keys.record(&self.id))
             .key(keys.index(collection))
+            .key(keys.record(&RecordId::SEAL))
             .arg(number)
             .arg(if self.bytes.is_some() { "put" } else { "delete" })
             .arg(expected)

@@ -6,6 +6,7 @@ mod backup;
 mod checklist;
 mod completions;
 mod confirm;
+mod copy;
 mod demo;
 mod envs;
 mod export;
@@ -126,6 +127,8 @@ pub(crate) enum Command {
     Backup(backup::Args),
     /// Restore the vault from a backup
     Restore(restore::Args),
+    /// Move the vault to another store
+    Copy(copy::Args),
     /// Serve the vault over HTTP
     Serve(serve::Args),
     /// Demonstrate the program on a throw-away vault, in a few seconds
@@ -174,6 +177,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Checklist(args) => checklist::run(args, cx).await,
         Command::Backup(args) => backup::run(args, cx).await,
         Command::Restore(args) => restore::run(args, cx).await,
+        Command::Copy(args) => copy::run(args, cx).await,
         Command::Serve(args) => serve::run(args, cx).await,
         Command::Demo => demo::run(cx).await,
         Command::Completions(args) => completions::run(args, cx),

@@ -10,6 +10,8 @@ mod cases; // one file for each case: arguments in, streams and exit code out
 #[cfg(test)]
 mod conditions; // changes only while a version is current
 #[cfg(test)]
+mod copy; // a vault moves to another store
+#[cfg(test)]
 mod daily; // pages of providers, ends of tokens, ignore files
 #[cfg(test)]
 mod demo; // the whole of it, and nothing left behind

@@ -1,7 +1,12 @@
 -- Puts or deletes one record if it is as expected.
--- KEYS: counters, changes, record, index.
+-- KEYS: counters, changes, record, index, the record of the seal.
 -- ARGV: the question's number, `put` or `delete`, the expected revision or nothing, the id as text, the id as bytes, how many changes to
 -- keep (nothing for quiet kinds), the channel, and for `put` the bytes.
+
+-- A sealed store takes no write but that of its seal (KEYS[5]).
+if KEYS[5] ~= KEYS[3] and redis.call('EXISTS', KEYS[5]) == 1 then 
+    return redis.error_reply('SEALED ' .. (redis.call('HGET', KEYS[5], 'bytes') or ''))
+end
 
 -- All reads come first: a key of the wrong type fails here, before anything is written.
 local found = read_record(KEYS[3]) or ''

@@ -1,12 +1,18 @@
 -- Puts several records if each is as expected.
--- KEYS: counters, changes, and of each record its key and its index.
+-- KEYS: counters, changes, of each record its key and its index, and the record of the seal.
 -- ARGV: the question's number, how many changes to keep, the channel, and for each record the expected revision or nothing, the id as
 -- text, the id as bytes, `quiet` or nothing, and the bytes.
+
+-- A sealed store takes no write.
+local seal = KEYS[#KEYS]
+if redis.call('EXISTS', seal) == 1 then
+    return redis.error_reply('SEALED ' .. (redis.call('HGET', seal, 'bytes') or ''))
+end
 
 -- All reads come first: a key of the wrong type fails here, before anything is written.
 redis.call('LLEN', KEYS[2])
 local counted = redis.call('HGET', KEYS[1], 'change')
-local count, told = (#KEYS - 2) / 2, 0
+local count, told = (#KEYS - 3) / 2, 0
 for number = 1, count do
     local argument = 5 * number - 1
     local found = read_record(KEYS[2 * number + 1]) or ''
