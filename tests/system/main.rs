@@ -24,10 +24,6 @@ mod kill;
 #[cfg(feature = "faults")]
 mod kill_at_each_syscall;
 
-/// kill -9 at each of these calls of a backup, a restore and a move.
-#[cfg(feature = "faults")]
-mod kill_moves;
-
 /// kill -9 in the middle of an import.
 mod kill_import;
 
