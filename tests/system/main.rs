@@ -115,3 +115,7 @@ mod openai;
 /// A clock that is set.
 #[cfg(feature = "faults")]
 mod clock;
+
+/// Clients of HashiCorp Vault and OpenBao: hvac, the command line of OpenBao, and node-vault.
+#[cfg(all(feature = "python", feature = "readers"))]
+mod vault_clients;

@@ -13,7 +13,7 @@ pub struct NotAFieldName;
 impl fmt::Display for NotAFieldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "not a field's name: lower-case letters, digits and `_`, beginning with a letter, at most 64 characters",
+            "not a field's name: letters, digits, `_`, `-` and `.`, beginning with a letter or `_`, at most 64 characters",
         )
     }
 }
@@ -36,8 +36,8 @@ impl FromStr for FieldName {
     type Err = NotAFieldName;
 
     fn from_str(text: &str) -> Result<Self, NotAFieldName> {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        let begins = text.starts_with(|first: char| first.is_ascii_lowercase());
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        let begins = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
         let fits = begins && text.len() <= 64 && text.bytes().all(plain);
         fits.then(|| FieldName(text.into())).ok_or(NotAFieldName)
     }
@@ -88,10 +88,12 @@ mod tests {
 
     #[test]
     fn names_of_other_characters_are_refused() {
-        for text in ["", "A", "1a", "_a", "a-b", "a b", "é", &"a".repeat(65)] {
+        for text in ["", "1a", "-a", ".a", "a/b", "a#b", "a b", "é", &"a".repeat(65)] {
             assert_eq!(text.parse::<FieldName>(), Err(NotAFieldName), "{text}");
         }
-        assert_eq!("org_id2".parse::<FieldName>().unwrap().to_string(), "org_id2");
+        for text in ["org_id2", "API_KEY", "_a", "client-id", "tls.crt"] {
+            assert_eq!(text.parse::<FieldName>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

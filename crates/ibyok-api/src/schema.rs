@@ -135,7 +135,7 @@ macro_rules! patterns {
 }
 
 patterns! {
-    crate::FieldName => "FieldName", { "type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$" };
+    crate::FieldName => "FieldName", { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$" };
     crate::Rate => "Rate", {
         "type": "string",
         "pattern": "^[0-9]{1,10}/(sec|min|hour|day)$",

@@ -61,7 +61,8 @@ impl KeyWrite {
     pub(crate) fn sent(&self) -> Result<api::KeyWrite<Field<'_>>> {
         let fields = self.fields.iter().map(|(name, value)| {
             let parsed = name.parse().map_err(|_| {
-                let hint = "use lower-case letters, digits and `_`, beginning with a letter, at most 64 characters";
+                let hint =
+                    "use letters, digits, `_`, `-` and `.`, beginning with a letter or `_`, at most 64 characters";
                 Error::invalid(format!("field `{name}` is not valid"), hint)
             })?;
             Ok((parsed, Field(value)))

@@ -214,6 +214,7 @@ pub mod keys {
     pub use crate::model::write::{IfExists, Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
     pub use crate::retrieve::ReleasedInfo;
     pub use crate::vault::handles::KeyVerbs;
+    pub use crate::verbs::withheld::Withheld;
 }
 
 /// The values that the vault knows, to find them in texts: [`Session::known_values`](crate::Session::known_values).

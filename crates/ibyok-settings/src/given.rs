@@ -46,6 +46,8 @@ pub struct Given {
     pub durability: Option<String>,
     /// `--trusted-proxy`, `IBYOK_TRUSTED_PROXIES`: networks, separated by commas.
     pub trusted_proxies: Option<String>,
+    /// `--vault-mount`, `IBYOK_VAULT_MOUNT`: the mount under which Vault's clients find the keys.
+    pub vault_mount: Option<String>,
     /// `--geoip`, `IBYOK_GEOIP`: a MaxMind DB file in which reviews of the log look up countries.
     pub geoip: Option<String>,
     /// `--dev-mode-forced`, `DEV_MODE_FORCED`: the one mode of environments of class dev, `mock` or `live`.
@@ -83,6 +85,7 @@ impl Given {
             key_cache_ttl: get("IBYOK_KEY_CACHE_TTL"),
             durability: get("IBYOK_DURABILITY"),
             trusted_proxies: get("IBYOK_TRUSTED_PROXIES"),
+            vault_mount: get("IBYOK_VAULT_MOUNT"),
             geoip: get("IBYOK_GEOIP"),
             dev_mode_forced: guardrail("DEV_MODE_FORCED"),
             staging_mode_forced: guardrail("STAGING_MODE_FORCED"),
@@ -187,6 +190,7 @@ impl Given {
             key_cache_ttl: or(&self.key_cache_ttl, &below.key_cache_ttl),
             durability: or(&self.durability, &below.durability),
             trusted_proxies: or(&self.trusted_proxies, &below.trusted_proxies),
+            vault_mount: or(&self.vault_mount, &below.vault_mount),
             geoip: or(&self.geoip, &below.geoip),
             dev_mode_forced: or(&self.dev_mode_forced, &below.dev_mode_forced),
             staging_mode_forced: or(&self.staging_mode_forced, &below.staging_mode_forced),

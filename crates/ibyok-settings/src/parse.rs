@@ -55,6 +55,21 @@ pub(crate) fn audit_places(given: Option<&str>, directory: &Path) -> Result<(Pat
     Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
 }
 
+/// Returns the mount of Vault's clients: one part of a path that means nothing else there.
+pub(crate) fn mount(given: Option<&str>) -> Result<String> {
+    let name = given.unwrap_or("secret");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let fits = (1..=64).contains(&name.len()) && name.bytes().all(plain);
+    if !fits || ["sys", "auth"].contains(&name) {
+        return Err(Error::invalid_name(
+            "vault_mount",
+            name,
+            "letters, digits, `-` and `_`, at most 64 characters, and neither `sys` nor `auth`",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
 pub(crate) fn durability(given: Option<&str>) -> Result<SinkDurability> {
     match given.unwrap_or("synced") {
         "synced" => Ok(SinkDurability::Synced),

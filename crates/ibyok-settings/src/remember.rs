@@ -90,7 +90,7 @@ impl Settings {
         let given = &self.given;
         let place = |text: &String| absolute(text);
         let word = |text: &String| text.clone();
-        let all: [(&'static str, &'static str, Option<String>); 13] = [
+        let all: [(&'static str, &'static str, Option<String>); 14] = [
             (
                 "store",
                 "IBYOK_STORE",
@@ -111,6 +111,7 @@ impl Settings {
                 "IBYOK_TRUSTED_PROXIES",
                 given.trusted_proxies.as_ref().map(word),
             ),
+            ("vault_mount", "IBYOK_VAULT_MOUNT", given.vault_mount.as_ref().map(word)),
             ("geoip", "IBYOK_GEOIP", given.geoip.as_ref().map(place)),
             (
                 "dev_mode_forced",
@@ -151,11 +152,12 @@ impl Settings {
 }
 
 /// The defaults, which need not be written down.
-const DEFAULTS: [(&str, &str); 5] = [
+const DEFAULTS: [(&str, &str); 6] = [
     ("listen", LISTEN),
     ("namespace", "default"),
     ("key_cache_ttl", "5m"),
     ("durability", "synced"),
+    ("vault_mount", "secret"),
     ("prod_mock_allowed", "false"),
 ];
 
@@ -199,6 +201,7 @@ impl Given {
             ("key_cache_ttl", &self.key_cache_ttl),
             ("durability", &self.durability),
             ("trusted_proxies", &self.trusted_proxies),
+            ("vault_mount", &self.vault_mount),
             ("geoip", &self.geoip),
             ("dev_mode_forced", &self.dev_mode_forced),
             ("staging_mode_forced", &self.staging_mode_forced),

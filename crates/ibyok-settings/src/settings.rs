@@ -24,7 +24,7 @@ use crate::kek::{KekChoice, Place};
 use crate::kek_source::SettingsKeks;
 use crate::keks::{KekChoices, Slot, ring_of};
 use crate::locations::{Locations, NO_HOME};
-use crate::parse::{audit_places, durability, networks, parsed, period, refuse_password_in_flag, thresholds};
+use crate::parse::{audit_places, durability, mount, networks, parsed, period, refuse_password_in_flag, thresholds};
 use crate::passphrase::Passphrase;
 use crate::reopening::ReopeningStore;
 
@@ -66,6 +66,8 @@ pub struct Settings {
     pub key_cache_ttl: Duration,
     /// The peers that may name a client's address.
     pub trusted_proxies: Vec<IpNet>,
+    /// The mount under which Vault's clients find the keys.
+    pub vault_mount: String,
     /// The modes that this node serves in a class of environments. They win over the vault's settings.
     pub guardrails: Guardrails,
     /// The way in which this program reviews the log.
@@ -115,6 +117,7 @@ impl Settings {
             environment: all.environment.as_deref().map(str::parse).transpose()?,
             key_cache_ttl: period("key_cache_ttl", all.key_cache_ttl.as_deref().unwrap_or("5m"))?,
             trusted_proxies: networks(all.trusted_proxies.as_deref())?,
+            vault_mount: mount(all.vault_mount.as_deref())?,
             guardrails: guardrails::resolve(&all)?,
             review: ReviewHabits::default()
                 .thresholds(thresholds(all.review)?)

@@ -51,6 +51,9 @@ pub struct Args {
     /// Trust proxies in this network to report a client's address. Repeatable (IBYOK_TRUSTED_PROXIES)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
+    /// The mount under which Vault's clients find the keys [default: secret] (IBYOK_VAULT_MOUNT)
+    #[arg(long, value_name = "NAME")]
+    pub vault_mount: Option<String>,
     /// MaxMind database (.mmdb) used to show countries in log reviews (IBYOK_GEOIP)
     #[arg(long, value_name = "FILE")]
     pub geoip: Option<String>,
@@ -93,6 +96,7 @@ impl Args {
         given.key_cache_ttl.clone_from(&self.key_cache_ttl);
         given.durability.clone_from(&self.durability);
         given.trusted_proxies = (!self.trusted_proxy.is_empty()).then(|| self.trusted_proxy.join(","));
+        given.vault_mount.clone_from(&self.vault_mount);
         given.geoip.clone_from(&self.geoip);
         given.dev_mode_forced.clone_from(&self.dev_mode_forced);
         given.staging_mode_forced.clone_from(&self.staging_mode_forced);

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use ibyok_core::sessions::Admitted;
@@ -64,11 +65,18 @@ impl FromRequest<Arc<Shared>> for Json {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        if parts.headers.contains_key(CONTENT_ENCODING) {
-            return Err(Problem::unsupported_media("the server does not accept an encoded body"));
-        }
         if !is_json(&parts.headers) && !body.is_end_stream() {
             return Err(Problem::unsupported_media("the body must be `application/json`"));
+        }
+        Json::read(&parts, body, shared).await
+    }
+}
+
+impl Json {
+    /// Reads a body whose type the caller has checked.
+    pub(crate) async fn read(parts: &Parts, body: Body, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        if parts.headers.contains_key(CONTENT_ENCODING) {
+            return Err(Problem::unsupported_media("the server does not accept an encoded body"));
         }
         let takes = parts.extensions.get::<Takes>().ok_or_else(Problem::internal)?;
         let limit = takes.limit(&shared.options);
@@ -114,15 +122,18 @@ async fn collect(mut body: Body, limit: usize, mut held: Part) -> Result<Read, P
 
 /// `application/json`, alone or with the one charset that JSON has.
 fn is_json(headers: &HeaderMap) -> bool {
+    says(headers, "application/json")
+}
+
+/// Returns true if the body says that it has this media type, alone or with the one charset that JSON has.
+pub(crate) fn says(headers: &HeaderMap, media: &str) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;
     };
     let Ok(text) = value.to_str() else { return false };
     let mut parts = text.split(';').map(str::trim);
-    let kind = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let kind = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(media));
     kind && parts.all(|parameter| {
         parameter.split_once('=').is_some_and(|(name, value)| {
             name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")

@@ -49,7 +49,7 @@ fn has_body(headers: &HeaderMap) -> bool {
 }
 
 /// The one token of a request. Another scheme than Bearer is none.
-fn token(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
+pub(crate) fn token(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
     let bearer = only(headers, &AUTHORIZATION)?.and_then(bearer);
     let vault = only(headers, &VAULT_TOKEN)?.map(HeaderValue::as_bytes);
     let token = match (bearer, vault) {

@@ -52,7 +52,7 @@ async fn answer_one(
     };
     if let Err(problem) = fine {
         life.unread.store(true, Ordering::Release);
-        return Ok(closing(refusal(problem, peer)));
+        return Ok(closing(refusal(problem, peer, request.uri().path())));
     }
     // After a body in chunks, the connection takes no further request.
     let last = request.headers().contains_key(TRANSFER_ENCODING);
@@ -76,13 +76,13 @@ async fn answer_one(
 }
 
 /// A refusal that never reaches the router, with the headers of the router's answers.
-fn refusal(problem: Problem, peer: Peer) -> Response {
+fn refusal(problem: Problem, peer: Peer, path: &str) -> Response {
     let id = gate::new_request_id();
     let client = peer.0.ip().to_canonical();
     if own_log::is_a_line(Some(client), Sort::Refused, 400) {
         tracing::info!(request_id = id, code = problem.code(), %client, "refused before it was read");
     }
-    let mut response = problem.render(&id);
+    let mut response = problem.render_for(path, &id);
     gate::mark(response.headers_mut(), &id);
     response
 }

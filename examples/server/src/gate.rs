@@ -19,6 +19,10 @@ use crate::address;
 use crate::own_log::{self, Sort};
 use crate::problem::Problem;
 use crate::router::Shared;
+use crate::vault::RouteName;
+
+/// The code of a request without a valid token, whatever its status: a client of Vault gets 403.
+const UNAUTHENTICATED: &str = "unauthenticated";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -41,6 +45,8 @@ pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request
         &shared.options.trusted_proxies,
     );
     let method = request.method().clone();
+    // Shared, and needed after the request is gone: refusals have the form of their path.
+    let uri = request.uri().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let answer = if is_plain(request.uri().path()) {
         let context = context(request.headers(), &id, client);
@@ -50,12 +56,16 @@ pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request
     } else {
         Problem::invalid("the path has characters that this server does not accept").into_response()
     };
-    let (mut answer, code) = finish(answer, &id);
+    let (mut answer, code) = finish(answer, uri.path(), &id);
     mark(answer.headers_mut(), &id);
     let seen = Seen {
         id: &id,
         method: &method,
-        route: route.as_ref(),
+        route: answer
+            .extensions()
+            .get::<RouteName>()
+            .map(|route| route.0)
+            .or(route.as_ref().map(MatchedPath::as_str)),
         status: answer.status(),
         code,
         client,
@@ -78,7 +88,7 @@ pub(crate) fn mark(headers: &mut HeaderMap, id: &str) {
 struct Seen<'a> {
     id: &'a str,
     method: &'a Method,
-    route: Option<&'a MatchedPath>,
+    route: Option<&'a str>,
     status: StatusCode,
     code: Option<&'static str>,
     client: Option<IpAddr>,
@@ -93,7 +103,7 @@ impl Seen<'_> {
                     target: "ibyok_server::request",
                     request_id = self.id,
                     method = if is_usual(self.method) { self.method.as_str() } else { "other" },
-                    route = self.route.map_or("none", MatchedPath::as_str),
+                    route = self.route.unwrap_or("none"),
                     status = self.status.as_u16(),
                     code = self.code,
                     client = self.client.map(tracing::field::display),
@@ -103,7 +113,7 @@ impl Seen<'_> {
             };
         }
         let is_a_line = |sort| own_log::is_a_line(self.client, sort, self.status.as_u16());
-        match level(self.status) {
+        match level(self.status, self.code) {
             Level::WARN if is_a_line(Sort::Failed) => answered!(warn),
             Level::INFO if is_a_line(Sort::Refused) => answered!(info),
             Level::WARN | Level::INFO => (),
@@ -115,10 +125,10 @@ impl Seen<'_> {
 /// Returns the level at which a request is logged. A success is on the audit log already, so that here it is a
 /// detail. So is a request without a valid token, which is there as well. Other refusals are folded per address
 /// (`own_log.rs`): any client can send any number of those.
-fn level(status: StatusCode) -> Level {
+fn level(status: StatusCode, code: Option<&str>) -> Level {
     if status.is_server_error() {
         Level::WARN
-    } else if status.is_client_error() && status != StatusCode::UNAUTHORIZED {
+    } else if status.is_client_error() && code != Some(UNAUTHENTICATED) {
         Level::INFO
     } else {
         Level::DEBUG
@@ -133,7 +143,7 @@ fn is_usual(method: &Method) -> bool {
 }
 
 /// Makes a document of a refusal, of this server or of a library.
-fn finish(mut answer: Response, id: &str) -> (Response, Option<&'static str>) {
+fn finish(mut answer: Response, path: &str, id: &str) -> (Response, Option<&'static str>) {
     let refused = answer.status().is_client_error() || answer.status().is_server_error();
     let problem = answer.extensions_mut().remove::<Problem>();
     let foreign = refused
@@ -145,7 +155,11 @@ fn finish(mut answer: Response, id: &str) -> (Response, Option<&'static str>) {
     match problem {
         Some(problem) => {
             let code = problem.code();
-            (problem.render(id), Some(code))
+            let mut rendered = problem.render_for(path, id);
+            if let Some(route) = answer.extensions_mut().remove::<RouteName>() {
+                rendered.extensions_mut().insert(route);
+            }
+            (rendered, Some(code))
         }
         None => (answer, None),
     }
@@ -236,10 +250,12 @@ mod tests {
 
     #[test]
     fn whoever_has_no_token_does_not_fill_the_log() {
-        assert_eq!(level(StatusCode::UNAUTHORIZED), Level::DEBUG);
-        assert_eq!(level(StatusCode::OK), Level::DEBUG);
-        assert_eq!(level(StatusCode::FORBIDDEN), Level::INFO);
-        assert_eq!(level(StatusCode::SERVICE_UNAVAILABLE), Level::WARN);
+        for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
+            assert_eq!(level(status, Some(UNAUTHENTICATED)), Level::DEBUG);
+        }
+        assert_eq!(level(StatusCode::OK, None), Level::DEBUG);
+        assert_eq!(level(StatusCode::FORBIDDEN, Some("denied")), Level::INFO);
+        assert_eq!(level(StatusCode::SERVICE_UNAVAILABLE, Some("unavailable")), Level::WARN);
     }
 
     #[test]

@@ -41,6 +41,11 @@ struct Base64<'a> {
 }
 
 impl Raw<'_> {
+    /// Returns true for `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.get() == "null"
+    }
+
     /// A string, as a secret.
     pub(crate) fn text(&self) -> Option<Secret> {
         let inside = self.0.get().strip_prefix('"')?.strip_suffix('"')?;

@@ -65,6 +65,7 @@ mod scan;
 mod serve;
 mod takes;
 mod token_request;
+mod vault;
 mod wiped;
 
 pub use args::Args;

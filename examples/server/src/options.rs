@@ -14,6 +14,8 @@ pub struct Options {
     pub environment: Option<EnvironmentName>,
     /// The peers whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// The mount under which Vault's clients find the keys: `secret`, at `/v1/secret/`.
+    pub vault_mount: String,
     /// The way in which the server reviews the audit log.
     pub review: ReviewHabits,
     /// The largest body that is read where a value is written, in bytes; 1 MiB.
@@ -36,6 +38,7 @@ impl Default for Options {
         Options {
             environment: None,
             trusted_proxies: Vec::new(),
+            vault_mount: "secret".to_owned(),
             review: ReviewHabits::default(),
             body_limit: 1 << 20,
             small_body_limit: 16 << 10,

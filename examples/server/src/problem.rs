@@ -11,12 +11,16 @@ use ibyok_core::{
     Code, Error,
     errors::{Damage, Remedy},
 };
+use serde::Serialize;
 
 use crate::own_log::{self, Sort};
+use crate::vault;
 
 const UNAUTHENTICATED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\"");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"invalid_token\"");
 const DENIED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"insufficient_scope\"");
+/// Without a charset: a client of Vault compares the whole value.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// The time to wait, for answers in which the vault gives none.
@@ -178,12 +182,57 @@ impl Problem {
         self
     }
 
+    /// The same with another status.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     pub(crate) fn code(&self) -> &'static str {
         self.code
     }
 
+    /// The answer in the form of its path.
+    pub(crate) fn render_for(self, path: &str, request_id: &str) -> Response {
+        match vault::is_path(path) {
+            true => self.render_for_vault(),
+            false => self.render(request_id),
+        }
+    }
+
+    /// The answer for a client of Vault: the statuses and the document that such clients know.
+    fn render_for_vault(self) -> Response {
+        // Vault has one answer to a token that is not valid and to one that may not.
+        let (status, errors) = match self.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                (StatusCode::FORBIDDEN, vec!["permission denied".to_owned()])
+            }
+            // An empty list means that nothing is there.
+            StatusCode::NOT_FOUND if self.code == Code::NotFound.as_str() => (StatusCode::NOT_FOUND, Vec::new()),
+            StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => (StatusCode::BAD_REQUEST, vec![self.sentence()]),
+            status => (status, vec![self.sentence()]),
+        };
+        // A document of strings cannot fail to be written.
+        let body = serde_json::to_vec(&VaultErrors { errors }).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let header = self.header.map(|header| *header);
+        if let Some((name, value)) = header.filter(|(name, _)| *name != WWW_AUTHENTICATE) {
+            response.headers_mut().insert(name, value);
+        }
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        response
+    }
+
+    /// The detail with the hint.
+    fn sentence(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}: {hint}", self.detail),
+            None => self.detail.clone().into_owned(),
+        }
+    }
+
     /// The answer.
-    pub(crate) fn render(self, request_id: &str) -> Response {
+    fn render(self, request_id: &str) -> Response {
         let document = api::Problem {
             kind: format!("urn:ibyok:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -202,6 +251,12 @@ impl Problem {
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
         response
     }
+}
+
+/// The document of a refusal, as clients of Vault read it.
+#[derive(Serialize)]
+struct VaultErrors {
+    errors: Vec<String>,
 }
 
 impl From<Error> for Problem {

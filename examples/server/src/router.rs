@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::problem::Problem;
 use crate::ready::Readiness;
 use crate::room::Room;
-use crate::{gate, routes};
+use crate::{gate, routes, vault};
 
 /// The state that all handlers share.
 pub(crate) struct Shared {
@@ -40,6 +40,7 @@ pub fn router(vault: Vault, options: Options) -> Router {
         router = router.route(path, methods.fallback(refuse));
     }
     router
+        .route(vault::ROUTE, axum::routing::any(vault::answer))
         .fallback(|| async { Problem::no_route() })
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), gate::pass))
         .with_state(shared)

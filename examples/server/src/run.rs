@@ -89,6 +89,7 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     let mut options = Options::default();
     options.environment.clone_from(&settings.environment);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
+    options.vault_mount.clone_from(&settings.vault_mount);
     options.review.clone_from(&settings.review);
     let mut limits = Limits::default();
     limits.connections = connections_within(limits.connections);

@@ -61,8 +61,11 @@ impl Takes {
     }
 }
 
-/// Returns the key that the path names, if it names one in an environment. The handler refuses a malformed name.
+/// Returns the key that the route has found in the path, or that the path names in an environment. The handler refuses a malformed name.
 async fn key_of(parts: &mut Parts) -> Option<KeyRef> {
+    if let Some(key) = parts.extensions.get::<KeyRef>() {
+        return Some(key.clone());
+    }
     let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     let named = |wanted: &str| {
         let mut params = params.iter();

@@ -112,6 +112,9 @@ pub struct VersionInfo {
     pub marks: Vec<VersionMark>,
     /// The names of its fields.
     pub fields: Vec<FieldName>,
+    /// The name under which Vault's clients see the field `value`, if they gave it another name.
+    #[serde(skip)]
+    pub value_name: Option<FieldName>,
     /// The time at which it was made.
     pub created: Timestamp,
     /// The principal that made it: an operator's name or a token's id.
@@ -129,6 +132,7 @@ impl VersionInfo {
             role: version.role,
             marks: version.marks(),
             fields: version.sealed.iter().flat_map(|s| s.fields.keys().cloned()).collect(),
+            value_name: version.value_name.clone(),
             created: version.created,
             created_by: version.created_by.clone(),
             changes: version.changes.clone(),

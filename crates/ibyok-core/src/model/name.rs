@@ -222,10 +222,10 @@ impl FromStr for FieldName {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut bytes = text.bytes();
-        let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
-        let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
         if !first || !rest || text.len() > FIELD_MAX {
-            let form = "lower-case letters, digits and `_`, beginning with a letter, at most 64 characters";
+            let form = "letters, digits, `_`, `-` and `.`, beginning with a letter or `_`, at most 64 characters";
             return Err(Error::invalid_name("field", text, form));
         }
         Ok(FieldName(text.into()))

@@ -71,6 +71,9 @@ pub(crate) struct VersionRecord {
     pub(crate) disabled: bool,
     #[serde(default)]
     pub(crate) compromised: bool,
+    /// The name under which Vault's clients see the field `value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) value_name: Option<FieldName>,
     /// The wrapped data key and the sealed fields; `None` once destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sealed: Option<SealedFields>,
@@ -102,6 +105,7 @@ impl VersionRecord {
             .iter()
             .flat_map(|change| [change.to.capacity(), change.by.capacity()]);
         let own = [
+            self.value_name.as_ref().map_or(0, |name| name.as_str().len()),
             self.created_by.capacity(),
             self.changes.capacity() * size_of::<StateChange>(),
         ];

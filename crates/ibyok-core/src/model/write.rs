@@ -34,6 +34,8 @@ const PROVIDER_MAX: usize = 64;
 pub struct KeyWrite {
     /// The fields of the new version; `value` is the key itself.
     pub fields: BTreeMap<FieldName, Secret>,
+    /// The name under which Vault's clients see the field `value`, if they gave it another name.
+    pub value_name: Option<FieldName>,
     /// The provider; if `None` unchanged, and at first recognised by the value's shape.
     pub provider: Option<String>,
     /// The variable that programs read it from; if `None` unchanged, at first the provider's usual one, else the name in capitals.
@@ -66,6 +68,7 @@ impl KeyWrite {
     pub fn new(fields: BTreeMap<FieldName, Secret>) -> Self {
         KeyWrite {
             fields,
+            value_name: None,
             provider: None,
             variable: None,
             labels: None,
@@ -74,6 +77,13 @@ impl KeyWrite {
             expires: None,
             force: None,
         }
+    }
+
+    /// Sets the name under which Vault's clients see the field `value`; see [`KeyWrite::value_name`].
+    #[must_use]
+    pub fn value_name(mut self, name: Option<FieldName>) -> Self {
+        self.value_name = name;
+        self
     }
 
     /// Sets the provider.
@@ -136,6 +146,12 @@ impl KeyWrite {
             return Err(Error::invalid(
                 format!("a key may have at most {FIELDS_MAX} fields"),
                 "split the key into two keys",
+            ));
+        }
+        if let Some(name) = self.value_name.as_ref().filter(|name| self.fields.contains_key(name)) {
+            return Err(Error::invalid(
+                format!("the field `value` cannot have the second name `{name}`, which is another field"),
+                "choose a name that no field has",
             ));
         }
         for (name, value) in &self.fields {
@@ -262,6 +278,9 @@ pub struct Written {
     /// The key's revision after this write; see [`KeyInfo::revision`](crate::keys::KeyInfo::revision).
     #[serde(skip)]
     pub revision: u64,
+    /// The time at which the version was made.
+    #[serde(skip)]
+    pub version_created: Timestamp,
     /// True if this write made the key.
     #[serde(skip)]
     pub created: bool,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ibyok_audit::{Action, EventTicket, Receipt};
 use ibyok_crypto::Secret;
 use ibyok_policy::{Reason, Scope, valid_at};
+use jiff::Timestamp;
 
 use self::mock_value::mock_fields;
 use crate::base::context::RequestContext;
@@ -67,6 +68,8 @@ pub(crate) struct Opened {
 pub struct Released {
     fields: BTreeMap<FieldName, Secret>,
     info: ReleasedInfo,
+    permit: Permit,
+    held: Arc<Held<KeyRecord>>,
 }
 
 /// The description of a released value, without the value.
@@ -89,6 +92,10 @@ pub struct ReleasedInfo {
     pub variable: String,
     /// The version's number.
     pub version: u32,
+    /// The time at which the version was made.
+    pub version_created: Timestamp,
+    /// The name under which Vault's clients see the field `value`, if they gave it another name.
+    pub value_name: Option<FieldName>,
     /// The mode of the value: live for the real one, or mock.
     pub mode: Mode,
     /// The tier that decided the mode.
@@ -143,6 +150,11 @@ impl Released {
         &self.fields
     }
 
+    /// The permit that the value was released under, and the key's record.
+    pub(crate) fn basis(&self) -> (&Permit, &KeyRecord) {
+        (&self.permit, &self.held.record)
+    }
+
     /// Returns the description of the value.
     #[must_use]
     pub fn info(&self) -> &ReleasedInfo {
@@ -173,6 +185,8 @@ impl Opened {
         } = self.loaded;
         let environment = permit.realm().name.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
+        let version = held.record.version(&self.label, self.version.into())?;
+        let (version_created, value_name) = (version.created, version.value_name.clone());
         Ok(Released {
             fields: self.fields,
             info: ReleasedInfo {
@@ -184,9 +198,13 @@ impl Opened {
                 provider: held.record.provider.clone(),
                 variable: held.record.variable.clone(),
                 version: self.version,
+                version_created,
+                value_name,
                 mode,
                 mode_source: source,
             },
+            permit,
+            held,
         })
     }
 }

@@ -65,7 +65,9 @@ impl KeyVerbs<'_> {
         let known = self.known_about(&mut attempt, from, released.info().version).await;
         let known = self.session.inner.recorder.refusing(&attempt, known).await?;
         let variable = known.variable_named.then_some(known.variable);
+        let value_name = released.info().value_name.clone();
         Ok(KeyWrite::new(released.into_fields())
+            .value_name(value_name)
             .provider(known.provider)
             .variable(variable)
             .labels(Some(known.labels))

@@ -227,6 +227,31 @@ impl KeyVerbs<'_> {
             .await
     }
 
+    /// Stops serving the current version, whichever it is. The key itself stays enabled.
+    ///
+    /// # Errors
+    /// As [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
+    pub async fn disable_current(self, key: &KeyRef) -> Result<KeyInfo> {
+        self.session
+            .change_key(
+                Action::KeyDisable,
+                Scope::KeysWrite,
+                key,
+                |attempt, stamp, mut record| {
+                    whole_key(key)?;
+                    let number = record.version(&attempt.label(), WhichVersion::Current)?.number;
+                    attempt.facts.version = Some(number);
+                    let what = KeyTakeAway::DisableVersion(number);
+                    Ok(if record.take_away(what, stamp) {
+                        Edit::TakesAway(record, (), what.into())
+                    } else {
+                        Edit::IsAway(())
+                    })
+                },
+            )
+            .await
+    }
+
     /// Removes a key with all its versions. A sealed tombstone stays, so that no node accepts an older copy.
     ///
     /// # Errors

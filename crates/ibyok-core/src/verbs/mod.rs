@@ -37,3 +37,4 @@ pub(crate) mod token_uses;
 pub(crate) mod tokens;
 pub(crate) mod usage;
 pub(crate) mod whole_log;
+pub(crate) mod withheld;

@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// The environment for requests that name none [variable: IBYOK_ENV]
     #[arg(long, visible_alias = "env", value_name = "ENV")]
     environment: Option<String>,
+    /// The mount under which Vault's clients find the keys [variable: IBYOK_VAULT_MOUNT; default: secret]
+    #[arg(long, value_name = "NAME")]
+    vault_mount: Option<String>,
     /// The log level: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value_t)]
     log: LogLevel,
@@ -30,6 +33,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let mut given = settings::given(cx.globals)?;
     given.listen = args.listen;
     given.environment = args.environment;
+    given.vault_mount = args.vault_mount;
     given.trusted_proxies = (!args.trusted_proxy.is_empty()).then(|| args.trusted_proxy.join(","));
     let settings = settings::resolve_given(&given, cx.environment)?;
     ibyok_server::log_to_stderr(args.log);

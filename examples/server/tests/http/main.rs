@@ -39,4 +39,5 @@ mod tenants; // two namespaces on one server
 mod tokens; // issue, show, list, revoke, and what each may not
 mod usage; // who used what, and who may know
 mod values; // retrieval in all its forms, and that nothing else gives a value
+mod vault; // clients of HashiCorp Vault and OpenBao
 mod wire; // bytes that are no proper request, and clients that are slow

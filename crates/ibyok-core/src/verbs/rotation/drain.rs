@@ -221,6 +221,7 @@ mod tests {
             disabled: false,
             compromised: false,
             sealed: None,
+            value_name: None,
             fingerprint: Sealed(Vec::new()),
             trimmed: None,
             created: at("2026-11-01T00:00:00Z"),

@@ -89,6 +89,7 @@ impl RotationVerbs<'_> {
                 version: number,
                 state: VersionState::Pending,
                 revision: record.rev.saturating_add(1),
+                version_created: attempt.at,
                 created: false,
                 warnings: look_at(write, permit.key(), Some(&record.variable), record.provider.as_deref())
                     .warnings
