@@ -80,8 +80,19 @@ async fn rivals() -> Result<Vec<Rival>> {
             _site: Some(site),
         });
     }
+    let site = Site::new().await?;
+    let server = site.serve("written")?;
+    let request = site.vault_request(server.address);
+    until_it_answers(server.address, &request).await?;
+    rivals.push(Rival {
+        name: "written, KV of Vault",
+        server,
+        request,
+        rounds: Vec::new(),
+        _site: Some(site),
+    });
     rivals.insert(0, hello(size).await?);
-    println!("every answer has a body of {size} bytes");
+    println!("every answer has a body of {size} bytes, but for the KV of Vault");
     Ok(rivals)
 }
 

@@ -15,7 +15,7 @@ fn place(variable: &str, usual: &str) -> PathBuf {
 
 /// A server on a vault with one key that the command line wrote and one that the clients may not read, and the clients' token.
 struct Site {
-    _home: Home,
+    home: Home,
     server: Server,
     token: String,
 }
@@ -28,11 +28,7 @@ impl Site {
         home.ibyok(["keys", "set", "prod/secret"]).input("sk-prod").run().done();
         let token = home.token(&["clients", "--env", "dev", "--scope", "admin"]);
         let server = home.serve();
-        Site {
-            _home: home,
-            server,
-            token,
-        }
+        Site { home, server, token }
     }
 
     fn run(&self, program: &Path, args: &[&Path]) {
@@ -69,4 +65,38 @@ fn the_command_line_of_openbao_works_unchanged() {
 #[test]
 fn node_vault_works_unchanged() {
     Site::new().run(Path::new("node"), &[&script("node_vault.js")]);
+}
+
+/// The code blocks of a language in a page.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    let blocks = page.split(opening.as_str()).skip(1);
+    blocks
+        .filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_page_run() {
+    let site = Site::new();
+    let page = include_str!("../../docs/vault-clients.md");
+    let venv = place("IBYOK_TEST_VENV", ".venv").join("bin");
+    let example = |name: &str, language: &str, last: &str| {
+        let [block] = <[String; 1]>::try_from(blocks(page, language)).expect("one example");
+        site.home.input(name, format!("{block}\n{last}\n"))
+    };
+    let search = format!("set -e\nPATH={}:$PATH", venv.display());
+    let [commands] = <[String; 1]>::try_from(blocks(page, "sh")).expect("one example");
+    let shell = site
+        .home
+        .input("example.sh", format!("{search}\n{commands}\necho done\n"));
+    site.run(Path::new("sh"), &[&shell]);
+    let python = example("example.py", "python", "print('done')");
+    site.run(&venv.join("python"), &[&python]);
+    let node = example(
+        "example.js",
+        "javascript",
+        "process.on('exit', () => console.log('done'));",
+    );
+    site.run(Path::new("node"), &[&node]);
 }

@@ -32,9 +32,14 @@ async function main() {
     await vault.delete('secret/metadata/dev/node');
     await refused(404, vault.read('secret/metadata/dev/node'));
     await refused(403, vault.read('secret/data/prod/secret'));
-    const child = await vault.tokenCreate({ policies: ['keys:read'], ttl: '10m' });
-    await vault.tokenRevoke({ token: child.auth.client_token });
+    // From here on the client uses the token of each answer.
+    const own = vault.token;
     await vault.tokenRenewSelf({ increment: '1h' });
+    assert.strictEqual(vault.token, own);
+    const child = await vault.tokenCreate({ policies: ['keys:read'], ttl: '10m' });
+    assert.deepStrictEqual((await vault.read('secret/data/dev/native')).data.data, { value: 'sk-native' });
+    vault.token = own;
+    await vault.tokenRevoke({ token: child.auth.client_token });
     console.log('node-vault: done');
 }
 

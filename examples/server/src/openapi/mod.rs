@@ -32,7 +32,10 @@ once and 600 a minute; 5,000 changes at once and 60 a minute; 60 rotations of it
 its id alone a minute. A lower rate of the token also limits its reads and changes, but never below 60 an hour. Beyond a limit the server \
 answers 429 `limited` with `Retry-After`. It never refuses to revoke or disable because of a limit.
 
-A request's body has at most 1 MiB where it writes a value, else 16 KiB (413). The server reads a body only if the token may send it.";
+A request's body has at most 1 MiB where it writes a value, else 16 KiB (413). The server reads a body only if the token may send it.
+
+Below `/v1/` the server speaks the interface of HashiCorp Vault and OpenBao (KV version 2), with their own documents: see \
+docs/vault-clients.md. Those paths are not described here.";
 
 /// Returns the OpenAPI 3.1 description of the server's interface, as JSON.
 ///
