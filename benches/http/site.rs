@@ -82,15 +82,15 @@ impl Site {
 
     /// The bytes of a request for a key's value.
     pub(crate) fn request(&self, address: SocketAddr) -> String {
-        self.get("/api/v1/keys/prod/key-7/value", address)
+        self.request_of("/api/v1/keys/prod/key-7/value", address)
     }
 
     /// The bytes of a request for the same value by the routes of Vault's clients.
     pub(crate) fn vault_request(&self, address: SocketAddr) -> String {
-        self.get("/v1/secret/data/prod/key-7", address)
+        self.request_of("/v1/secret/data/prod/key-7", address)
     }
 
-    fn get(&self, path: &str, address: SocketAddr) -> String {
+    fn request_of(&self, path: &str, address: SocketAddr) -> String {
         format!(
             "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\nuser-agent: bench\r\n\r\n",
             self.token
