@@ -104,6 +104,9 @@ mod bad_input;
 #[cfg(feature = "faults")]
 mod outage;
 
+/// Further sinks of the log fail and come back.
+mod sinks;
+
 /// Exported files, read by python-dotenv, Node.js, Docker's command line and shells.
 #[cfg(feature = "readers")]
 mod readers;

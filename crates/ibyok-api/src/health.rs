@@ -42,6 +42,22 @@ pub struct Alive {
     pub status: PartState,
 }
 
+/// A sink that receives the lines of the audit log besides its home.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AuditSink {
+    /// The kind: `webhook`, `syslog`, `postgres`, `redis`, `stdout`, or that of an own sink
+    pub kind: String,
+    /// True if the server releases nothing that the sink does not hold
+    pub required: bool,
+    /// `unavailable`: the last call of the sink failed
+    pub state: PartState,
+    /// The number of lines that the sink did not acknowledge yet
+    pub waiting: u64,
+    /// The number of lines that the sink missed since the server started
+    pub dropped: u64,
+}
+
 /// The readiness of the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -54,6 +70,9 @@ pub struct Ready {
     pub kek: PartState,
     /// The audit log
     pub audit: PartState,
+    /// The sinks that receive the lines of the audit log besides its home
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit_sinks: Vec<AuditSink>,
     /// The lease on the store's changes
     pub lease: PartState,
     /// The number of damaged records, which the server refuses; it serves all others

@@ -86,6 +86,12 @@ pub enum Error {
     /// A sink or a home failed for another reason.
     #[error("the audit log's sink or home failed")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A sink will not take these lines at a later attempt either. The log drops them if the sink is best effort.
+    #[error("{reason}")]
+    Rejected {
+        /// The reason.
+        reason: String,
+    },
     /// The log was closed.
     #[error("the audit log is closed")]
     Closed,
@@ -164,6 +170,11 @@ impl Error {
     /// Makes an error of a sink's or a home's own error.
     pub fn other(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(source.into())
+    }
+
+    /// Makes the error of a sink that will not take these lines at a later attempt either.
+    pub fn rejected(reason: impl Into<String>) -> Self {
+        Self::Rejected { reason: reason.into() }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -71,7 +71,7 @@ pub use event::{Event, Principal, TEXT_LIMIT};
 pub use home::{Hold, Home, HomeFile, MemoryHome};
 pub use key::{SigningKey, VerifyingKey};
 pub use line_key::LineKey;
-pub use log::{Log, LogBuilder, LogStatus};
+pub use log::{Log, LogBuilder, LogStatus, SinkMode, SinkStatus};
 pub use prove::{Proof, prove};
 pub use read::{
     ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut, LeftOutReason, Line,

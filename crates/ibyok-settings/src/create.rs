@@ -15,7 +15,7 @@ use crate::kek::KekChoice;
 use crate::keks::{KekChoices, Slot, ring_of};
 use crate::passphrase::Passphrase;
 use crate::remember::{Remembered, Variable};
-use crate::settings::{FILE, Settings};
+use crate::settings::{FILE, Settings, with_sinks};
 
 /// The things that making a vault made besides it.
 #[derive(Clone, Debug)]
@@ -110,6 +110,8 @@ impl Settings {
     ) -> Result<(Vault, Created)> {
         directory::make(&self.directory)?;
         let _only = only_here(&self.directory)?;
+        // Before anything is made: a sink's setting may be wrong.
+        let sinks = self.open_sinks()?;
         let store = self.open_store().await?;
         if vault_in(store.as_ref()).await?.is_some() {
             return Err(Error::Exists {
@@ -136,7 +138,7 @@ impl Settings {
             made.files.extend(beside.into_iter().filter(|file| is_absent(file)));
         }
         made.begun = true;
-        let builder = self.plain_builder(store, ring, sink, actor);
+        let builder = with_sinks(self.plain_builder(store, ring, sink, actor), sinks);
         let vault = builder.vault_id(id).create().await?;
         let created = Created {
             vault: id.to_string(),

@@ -8,6 +8,8 @@ use ibyok_core::{Error, Result};
 use ibyok_operations::reviews::Thresholds;
 use serde::Deserialize;
 
+use crate::sinks::{SINKS, SinkGiven};
+
 /// The largest file of settings that is read, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
@@ -32,8 +34,15 @@ pub struct Given {
     pub kek_file: Option<String>,
     /// `--passphrase-file`, `IBYOK_PASSPHRASE_FILE`: where the passphrase is.
     pub passphrase_file: Option<String>,
-    /// `--audit`, `IBYOK_AUDIT`: the directory of the logs; `,stdout` after it copies lines to standard output.
+    /// `--audit`, `IBYOK_AUDIT`: the directory of the logs (or `file`, the usual one); `,stdout` after it copies lines to standard output,
+    /// and `,webhook:https://…` and the like to further sinks. In the file it may also be a list.
+    #[serde(default, deserialize_with = "list_or_text")]
     pub audit: Option<String>,
+    /// `IBYOK_AUDIT_SINKS`: further sinks of the log, separated by commas or white space.
+    #[serde(skip)]
+    pub audit_sinks: Option<String>,
+    /// `[[audit_sink]]` in the file, and only there: further sinks of the log.
+    pub audit_sink: Option<Vec<SinkGiven>>,
     /// `--listen`, `IBYOK_LISTEN`: the server's address.
     pub listen: Option<String>,
     /// `--namespace`, `IBYOK_NAMESPACE`.
@@ -79,6 +88,8 @@ impl Given {
             kek_file: get("IBYOK_KEK_FILE"),
             passphrase_file: get("IBYOK_PASSPHRASE_FILE"),
             audit: get("IBYOK_AUDIT"),
+            audit_sinks: get(SINKS),
+            audit_sink: None,
             listen: get("IBYOK_LISTEN"),
             namespace: get("IBYOK_NAMESPACE"),
             environment: get("IBYOK_ENV"),
@@ -184,6 +195,8 @@ impl Given {
             kek_file: or(&self.kek_file, &below.kek_file),
             passphrase_file: or(&self.passphrase_file, &below.passphrase_file),
             audit: or(&self.audit, &below.audit),
+            audit_sinks: or(&self.audit_sinks, &below.audit_sinks),
+            audit_sink: self.audit_sink.clone().or_else(|| below.audit_sink.clone()),
             listen: or(&self.listen, &below.listen),
             namespace: or(&self.namespace, &below.namespace),
             environment: or(&self.environment, &below.environment),

@@ -53,7 +53,9 @@ mod process;
 mod remember;
 mod reopening;
 mod restore;
+mod secret_file;
 mod settings;
+mod sinks;
 mod token;
 mod vault_file;
 
@@ -72,4 +74,5 @@ pub use process::ProcessEnvironment;
 pub use remember::Variable;
 pub use restore::{Restore, Restored};
 pub use settings::Settings;
+pub use sinks::{SinkGiven, SinkKind, SinkModeGiven};
 pub use token::{NoToken, announced_token, announces_token};

@@ -8,6 +8,7 @@ use ibyok_operations::reviews::Thresholds;
 use ipnet::IpNet;
 
 use crate::given::Given;
+use crate::sinks::is_sink;
 
 /// Refuses a password in a flag, which every user of the machine can read in the list of processes.
 pub(crate) fn refuse_password_in_flag(flags: &Given) -> Result<()> {
@@ -37,10 +38,12 @@ pub(crate) fn audit_places(given: Option<&str>, directory: &Path) -> Result<(Pat
     for part in given.split(',').map(str::trim) {
         match part {
             "stdout" => stdout = true,
+            "file" => {}
+            sink if is_sink(sink) => {}
             "" => {
                 return Err(Error::invalid(
                     "`audit` has an empty part",
-                    "give a directory, and `,stdout` after it",
+                    "give a directory, and `,stdout` or `,webhook:https://…` after it",
                 ));
             }
             other if path.is_none() => path = Some(PathBuf::from(other)),

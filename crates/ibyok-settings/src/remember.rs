@@ -9,6 +9,7 @@ use crate::given::Given;
 use crate::kek::KekChoice;
 use crate::keks::KekChoices;
 use crate::settings::{FILE, LISTEN, Settings};
+use crate::sinks::{SINKS, is_sink, parts};
 
 /// The text of a vault's file, and the variables that it does not hold.
 pub(crate) struct Remembered {
@@ -51,6 +52,10 @@ impl Settings {
                 Some(path) => Variable::new("IBYOK_STORE_FILE", Some(absolute(path))),
                 None => Variable::new("IBYOK_STORE", None),
             });
+        }
+        if let Some(sinks) = &self.given.audit_sinks {
+            let shown = Some(sinks.clone()).filter(|sinks| !parts(sinks).any(has_password));
+            variables.push(Variable::new(SINKS, shown));
         }
         // The vault's directory must not show a finder the way to its passphrase.
         let own = |file: &Path| self.given.passphrase_file.as_deref().map(Path::new) != Some(file);
@@ -183,7 +188,8 @@ fn absolute(path: &str) -> String {
 /// The directory among the parts of `audit`.
 fn absolute_audit(given: &str) -> String {
     let parts = given.split(',').map(str::trim).map(|part| match part {
-        "stdout" => part.to_owned(),
+        "stdout" | "file" => part.to_owned(),
+        sink if is_sink(sink) => part.to_owned(),
         path => absolute(path),
     });
     parts.collect::<Vec<_>>().join(",")

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ibyok_core::{
     EnvironmentName, Error, FileSink, Namespace, Result, Store, Vault, VaultBuilder,
-    audit::{SinkDurability, StdoutSink},
+    audit::{Sink, SinkDurability, SinkMode, StdoutSink},
     errors::Part,
     kek::{Error as KekError, Keyring},
     modes::Guardrails,
@@ -27,6 +27,7 @@ use crate::locations::{Locations, NO_HOME};
 use crate::parse::{audit_places, durability, mount, networks, parsed, period, refuse_password_in_flag, thresholds};
 use crate::passphrase::Passphrase;
 use crate::reopening::ReopeningStore;
+use crate::sinks::{self, SinkChoice};
 
 /// A builder that has all of its parts.
 type WholeBuilder = VaultBuilder<Arc<dyn Store>, Keyring, FileSink>;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub audit: PathBuf,
     /// True if lines go to standard output as well.
     audit_to_stdout: bool,
+    /// The further sinks of the log.
+    sinks: Vec<SinkChoice>,
     /// The failures that a line must survive before a value is released.
     pub durability: SinkDurability,
     /// The server's address.
@@ -106,6 +109,7 @@ impl Settings {
             keks: KekChoices::resolve(&all)?,
             audit,
             audit_to_stdout,
+            sinks: sinks::resolve(&all, environment, &directory)?,
             durability: durability(all.durability.as_deref())?,
             listen: parsed("listen", all.listen.as_deref().unwrap_or(LISTEN), "an address and port")?,
             namespace: all
@@ -179,10 +183,11 @@ impl Settings {
             tracing::warn!(kek = slot.choice.word(), "a KEK of the settings is not on this machine");
         }
         let ring = ring_of(&slots);
+        let sinks = self.open_sinks()?;
         let sink = self.open_log_of(&store, &ring).await?;
         let source = SettingsKeks::new(self, &id, slots);
         let builder = self.plain_builder(store, ring, sink, actor).kek_source(source);
-        Ok((builder, absent))
+        Ok((with_sinks(builder, sinks), absent))
     }
 
     /// Returns the kind of store, without any password.
@@ -280,6 +285,11 @@ impl Settings {
         }
     }
 
+    /// Makes the further sinks of the log. They connect when there are lines.
+    pub(crate) fn open_sinks(&self) -> Result<Vec<(Box<dyn Sink>, SinkMode)>> {
+        self.sinks.iter().map(|sink| sink.open(self.listen)).collect()
+    }
+
     pub(crate) fn no_vault(&self) -> Error {
         let (place, hint) = match &self.store {
             // Its logs are there: it was made, and its store is elsewhere or lost.
@@ -313,4 +323,12 @@ fn explained(opened: Result<Vault>, absent: Option<Slot>) -> Result<Vault> {
         }
         (opened, _) => opened,
     }
+}
+
+/// Adds the further sinks of the log.
+pub(crate) fn with_sinks(builder: WholeBuilder, sinks: Vec<(Box<dyn Sink>, SinkMode)>) -> WholeBuilder {
+    sinks.into_iter().fold(builder, |builder, (sink, mode)| match mode {
+        SinkMode::Required => builder.also_audit_required(sink),
+        _ => builder.also_audit(sink),
+    })
 }

@@ -1,4 +1,5 @@
 //! Flags, variables and the vault's file, and the vault that a program opens by them.
+#![expect(clippy::unwrap_used, reason = "a test's set-up may fail")]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -324,4 +325,130 @@ async fn a_log_that_others_can_read_is_refused_with_what_to_do() {
             }
         }
     }
+}
+
+/// Writes `vault.toml` in the vault's directory of this home.
+fn vault_toml(home: &Path, text: &str) {
+    let directory = home.join("data/ibyok");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("vault.toml"), text).unwrap();
+}
+
+/// A file that its owner alone may read.
+fn private(path: &Path, text: &str) -> String {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn further_sinks_come_from_the_file_and_from_variables() {
+    let secret = ("IBYOK_WEBHOOK_SECRET", "0123456789abcdef");
+    for text in [
+        "audit = \"/var/log/ibyok,syslog:udp://10.0.0.7\"",
+        "audit = [\"file\", \"webhook:https://collector.example.com/\"]",
+        "[[audit_sink]]\nkind = \"webhook\"\nurl = \"https://c.example.com/\"\nmode = \"required\"\nallow_private = true\n\
+         [[audit_sink]]\nkind = \"syslog\"\nurl = \"unix:///dev/log\"\nmode = \"best_effort\"",
+        "[[audit_sink]]\nkind = \"postgres\"\nurl_file = \"url\"\nmode = \"required\"",
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        vault_toml(home.path(), text);
+        resolve(home.path(), &Given::default(), &[secret]).unwrap();
+    }
+    let home = tempfile::tempdir().unwrap();
+    for sinks in [
+        "webhook:https://c.example.com/,required:postgres://u:pw@h/d redis://:pw@h/0\nsyslog:tcp://h",
+        "required:webhook:https://c.example.com/",
+        "required:https://c.example.com/ best_effort:rediss://h/0",
+        "required:postgres:postgres://u@h/d",
+    ] {
+        resolve(home.path(), &Given::default(), &[("IBYOK_AUDIT_SINKS", sinks), secret]).unwrap();
+        let file = private(&home.path().join("sinks"), sinks);
+        resolve(
+            home.path(),
+            &Given::default(),
+            &[("IBYOK_AUDIT_SINKS_FILE", &file), secret],
+        )
+        .unwrap();
+    }
+    let settings = resolve(
+        home.path(),
+        &given(|given| given.audit = Some("file,syslog:udp://h".to_owned())),
+        &[],
+    );
+    assert!(settings.unwrap().audit.ends_with("ibyok/audit"));
+}
+
+#[test]
+fn a_wrong_sink_is_refused_and_no_password_is_repeated() {
+    let home = tempfile::tempdir().unwrap();
+    for (name, value, word) in [
+        ("IBYOK_AUDIT_SINKS", "required:syslog:udp://h", "acknowledges nothing"),
+        ("IBYOK_AUDIT_SINKS", "webhook:https://c.example.com/", "secret"),
+        ("IBYOK_AUDIT_SINKS", "kafka://me:hunter2@h", "not valid"),
+        ("IBYOK_AUDIT_SINKS", "required:", "not valid"),
+        ("IBYOK_AUDIT_SINKS_FILE", "/nonexistent", "/nonexistent"),
+        ("IBYOK_AUDIT", "/a,postgres://me:hunter2@h/d", "password"),
+    ] {
+        let error = resolve(home.path(), &Given::default(), &[(name, value)]).unwrap_err();
+        assert_eq!(error.code(), Code::Invalid, "{name}={value}");
+        let told = format!("{error} {error:?} {:?}", error.hint());
+        assert!(
+            told.contains(word) && !told.contains("hunter2"),
+            "{name}={value}: {told}"
+        );
+    }
+    let both = [
+        ("IBYOK_AUDIT_SINKS", "syslog:udp://h"),
+        ("IBYOK_AUDIT_SINKS_FILE", "/x"),
+    ];
+    assert!(resolve(home.path(), &Given::default(), &both).is_err());
+    let flags = given(|given| given.audit = Some("file,redis://:hunter2@h/0".to_owned()));
+    assert!(resolve(home.path(), &flags, &[]).is_err(), "a password in a flag");
+    for (text, word) in [
+        (
+            "kind = \"syslog\"\nurl = \"udp://h\"\nmode = \"required\"",
+            "acknowledges nothing",
+        ),
+        ("kind = \"redis\"\nurl = \"redis://:hunter2@h/0\"", "url_file"),
+        ("kind = \"redis\"", "url"),
+        (
+            "kind = \"redis\"\nurl = \"redis://h\"\nallow_private = true",
+            "allow_private",
+        ),
+        ("kind = \"kafka\"\nurl = \"kafka://h\"", "kafka"),
+        ("kind = \"redis\"\nurl = \"redis://h\"\nretries = 3", "retries"),
+        ("kind = \"webhook\"\nurl = \"https://c.example.com\"", "secret_file"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        vault_toml(home.path(), &format!("[[audit_sink]]\n{text}\n"));
+        let error = resolve(home.path(), &Given::default(), &[]).unwrap_err();
+        let told = format!("{error} {error:?} {:?}", error.hint());
+        assert!(told.contains(word) && !told.contains("hunter2"), "{text}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_sink_that_cannot_be_made_leaves_no_half_made_vault() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("secret");
+    std::fs::write(&secret, "0123456789abcdef").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let variables = [
+        ("IBYOK_AUDIT_SINKS", "webhook:https://c.example.com/"),
+        ("IBYOK_WEBHOOK_SECRET_FILE", secret.to_str().unwrap()),
+    ];
+    let settings = resolve(home.path(), &Given::default(), &variables).unwrap();
+    let error = settings.create("os:me@here", None).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("other users can read"), "{error}");
+    assert!(!home.path().join("data/ibyok/vault.db").exists());
+    private(&secret, "0123456789abcdef");
+    let settings = resolve(home.path(), &Given::default(), &variables).unwrap();
+    let (vault, created) = settings.create("os:me@here", None).await.unwrap();
+    vault.close().await.unwrap();
+    let named: Vec<&str> = created.variables.iter().map(|variable| variable.name).collect();
+    assert!(
+        named.contains(&"IBYOK_AUDIT_SINKS"),
+        "later commands need it: {named:?}"
+    );
 }

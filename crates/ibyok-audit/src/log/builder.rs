@@ -11,6 +11,7 @@ use super::combine::Combiner;
 use super::group::Bell;
 use super::lines::Lines;
 use super::queue::Queue;
+use super::required::Required;
 use super::watch::Watch;
 use super::writer::Writer;
 use super::{LastHandle, Listeners, Log, Shared, keeper, thread, watch};
@@ -88,7 +89,8 @@ impl LogBuilder {
         self
     }
 
-    /// Adds a sink in which every event must be durable, too, before it counts.
+    /// Adds a sink in which every event must be durable, too, before it counts. After the sink failed, the log refuses every event until
+    /// the sink has the pending lines.
     pub fn required(mut self, sink: impl Sink + 'static) -> Self {
         self.required.push(Box::new(sink));
         self
@@ -107,7 +109,8 @@ impl LogBuilder {
         }
     }
 
-    /// A sink that may miss lines; a `log.gap` line counts them.
+    /// Adds a sink that may miss lines; a `log.gap` line counts them. Up to 8 MiB of lines wait for a sink that is slow or fails. The log
+    /// gives it each batch up to eleven times in half a minute, and drops a batch at once that the sink answers with [`Error::Rejected`].
     pub fn best_effort(mut self, sink: impl Sink + 'static) -> Self {
         self.best_effort.push(Box::new(sink));
         self
@@ -182,13 +185,14 @@ impl LogBuilder {
             .into_iter()
             .map(BestEffort::start)
             .collect::<Result<Vec<_>, _>>()?;
-        let shared = Arc::new(self.shared(home.as_ref(), &best_effort, &place));
+        let required: Vec<Required> = self.required.drain(..).map(Required::new).collect();
+        let shared = Arc::new(self.shared(home.as_ref(), &required, &best_effort, &place));
         let keeper = keeper::start(key, lines.clone(), Arc::clone(&shared))?;
         let mut writer = Writer {
             shared: Arc::clone(&shared),
             durability: shared.durability,
             home,
-            required: self.required,
+            required,
             best_effort,
             keeper,
             lines,
@@ -231,12 +235,20 @@ impl LogBuilder {
         })
     }
 
-    fn shared(&mut self, home: &dyn LogSink, best_effort: &[BestEffort], place: &LogPlace) -> Shared {
+    fn shared(
+        &mut self,
+        home: &dyn LogSink,
+        required: &[Required],
+        best_effort: &[BestEffort],
+        place: &LogPlace,
+    ) -> Shared {
         let home = home.describe();
         let durability = home.durability;
         let mut sinks = vec![home];
-        sinks.extend(self.required.iter().map(|sink| sink.describe()));
+        sinks.extend(required.iter().map(Required::describe));
         sinks.extend(best_effort.iter().map(|sink| sink.description.clone()));
+        let further = required.iter().map(Required::reports);
+        let further = further.chain(best_effort.iter().map(BestEffort::reports)).collect();
         Shared {
             queue: Queue::new(),
             bell: Bell::default(),
@@ -246,6 +258,7 @@ impl LogBuilder {
             directory: place.directory.clone(),
             slot: place.slot,
             sinks,
+            further,
             durability,
             deadline: self.deadline,
             last_seq: AtomicU64::new(place.head.size()),

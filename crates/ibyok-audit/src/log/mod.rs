@@ -3,11 +3,14 @@
 mod best_effort;
 mod builder;
 mod combine;
+mod delays;
 mod group;
 mod keeper;
 mod lines;
 mod own;
 mod queue;
+mod required;
+mod status;
 mod thread;
 mod watch;
 mod writer;
@@ -25,6 +28,7 @@ use tokio::sync::oneshot;
 use self::combine::Combiner;
 use self::group::{Bell, Waiting, Written};
 use self::queue::{Job, Joined, Queue};
+use self::status::Reports;
 use self::watch::Watch;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
@@ -35,6 +39,7 @@ use crate::sink::{SinkDescription, SinkDurability};
 use crate::statement::StoreMark;
 
 pub use builder::LogBuilder;
+pub use status::{SinkMode, SinkStatus};
 
 thread_local! {
     /// The text of the line that this thread is putting in.
@@ -157,8 +162,9 @@ impl Log {
     }
 
     /// Reopens the log after a failure. The log reads and verifies its files from the last checkpoint on and moves a
-    /// torn end aside. It writes `log.gap` lines that count the missing lines and the refused events. Does nothing to
-    /// a log that has not failed.
+    /// torn end aside. It writes `log.gap` lines that count the missing lines and the refused events. If a required
+    /// sink failed, and not the log itself, it delivers the pending lines to that sink. Does nothing to a log that
+    /// has not failed.
     ///
     /// # Errors
     /// Fails if the log still does not work. The caller may try again later.
@@ -202,6 +208,7 @@ impl Log {
             place: shared.root.clone(),
             slot: shared.slot,
             sinks: shared.sinks.clone(),
+            further: shared.further.iter().map(|sink| sink.status()).collect(),
             durability: shared.durability,
             last_seq: self.last_seq(),
             failure: lock(&shared.failure).clone(),
@@ -256,6 +263,8 @@ pub struct LogStatus {
     pub slot: u32,
     /// The sinks that receive lines, the required sinks first.
     pub sinks: Vec<SinkDescription>,
+    /// The state of each sink besides the home, the required sinks first.
+    pub further: Vec<SinkStatus>,
     /// The durability that the sink which keeps the log promises.
     pub durability: SinkDurability,
     /// The `seq` of the last line.
@@ -287,6 +296,7 @@ struct Shared {
     directory: PathBuf,
     slot: u32,
     sinks: Vec<SinkDescription>,
+    further: Vec<Arc<dyn Reports>>,
     durability: SinkDurability,
     deadline: Duration,
     last_seq: AtomicU64,

@@ -18,7 +18,15 @@ impl Writer {
         if self.poisoned.is_some() || self.last_gap.is_some_and(|last| last.elapsed() < GAP_TIME) {
             return Vec::new();
         }
-        let mut gaps = Vec::new();
+        let mut gaps = std::mem::take(&mut self.untold);
+        let refused = std::mem::take(&mut self.refused);
+        if refused > 0 {
+            gaps.push(Gap::new(
+                GapKind::Refused,
+                refused,
+                "a required sink lacked the lines before them",
+            ));
+        }
         let unwaited = self.shared.dropped.swap(0, Ordering::Relaxed);
         if unwaited > 0 {
             gaps.push(Gap::new(GapKind::Dropped, unwaited, "the queue was full"));

@@ -13,6 +13,7 @@ use super::group::{Group, Written};
 use super::keeper::Keeper;
 use super::lines::Lines;
 use super::queue::Job;
+use super::required::Required;
 use crate::action::Action;
 use crate::chain::{Head, hash};
 use crate::error::Error;
@@ -20,7 +21,7 @@ use crate::event::Principal;
 use crate::key::VerifyingKey;
 use crate::line::{Place, Prepared};
 use crate::line_key::LineKey;
-use crate::sink::{Batch, Gap, GapKind, LogPlace, LogSink, Sink, SinkDurability};
+use crate::sink::{Batch, Gap, GapKind, LogPlace, LogSink, SinkDurability};
 use crate::statement::StoreMark;
 use crate::tree::Hash;
 
@@ -31,12 +32,15 @@ const LONG_SYNC: Duration = Duration::from_millis(100);
 const SLOW: Duration = Duration::from_millis(20);
 const REST: Duration = Duration::from_secs(1);
 
+/// The time that the end of a log waits for best-effort sinks, so that the lines of a short command arrive.
+const LAST_LINES: Duration = Duration::from_millis(1500);
+
 pub(super) type Done = oneshot::Sender<Result<(), Error>>;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) home: Box<dyn LogSink>,
-    pub(super) required: Vec<Box<dyn Sink>>,
+    pub(super) required: Vec<Required>,
     pub(super) best_effort: Vec<BestEffort>,
     pub(super) keeper: Keeper,
     pub(super) lines: LineKey,
@@ -54,8 +58,9 @@ pub(super) struct Writer {
     pub(super) mark: StoreMark,
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
+    /// The events that did not get on the log: it had failed, or a required sink lacked the lines before them.
     pub(super) refused: u64,
-    /// The gaps that reopening found and could not write to the log yet.
+    /// The gaps that could not be written to the log yet.
     pub(super) untold: Vec<Gap>,
     pub(super) checkpointed: u64,
     pub(super) last_checkpoint: Instant,
@@ -146,13 +151,21 @@ impl Writer {
             return None;
         }
         self.grow();
-        let gaps: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
+        let ready = self.healthy().and_then(|()| self.settle());
+        let is_ready = ready.is_ok();
+        let gaps = if is_ready { self.dropped() } else { Vec::new() };
         // The gaps go before the waiting lines, because the events that they count were dropped before these arrived.
         let first = self.head.size() + 1 + gaps.len() as u64;
-        let result = self.healthy().and_then(|()| self.write(&gaps, lines));
+        let result = ready.and_then(|()| {
+            let own: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
+            self.write(&own, lines)
+        });
         let failure = result.err().map(|error| error.chain());
-        if self.poisoned.is_some() {
+        if self.poisoned.is_some() || !is_ready {
             self.refused += lines.len() as u64;
+        }
+        if self.poisoned.is_some() {
+            self.untold.extend(gaps);
         } else {
             // A required sink that is not the home may fail and come back by itself.
             self.shared.set_failure(failure.clone());
@@ -214,16 +227,22 @@ impl Writer {
         // Only after the home has the lines: readers of this number may look for each of them.
         let last = batch.first_seq() + batch.count() - 1;
         self.shared.last_seq.store(last, Ordering::Release);
-        if !self.best_effort.is_empty() {
-            let bytes: Arc<[u8]> = batch.bytes().into();
-            self.best_effort
-                .iter()
-                .for_each(|sink| sink.offer(&bytes, batch.first_seq(), batch.count()));
-        }
+        let mut copy = None;
+        self.best_effort.iter().for_each(|sink| sink.offer(batch, &mut copy));
         let mut failure = None;
         for sink in &mut self.required {
             // Every required sink gets the batch, also after one failed. Otherwise the others would miss lines that the log has.
-            failure = sink.write(batch).and_then(|()| sink.sync()).err().or(failure);
+            failure = sink.deliver(batch).err().or(failure);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Delivers the lines that required sinks lack. Until they have them, no further line gets on the log: a line that the log has and a
+    /// required sink never gets would look like one that was taken away there.
+    fn settle(&mut self) -> Result<(), Error> {
+        let mut failure = None;
+        for sink in &mut self.required {
+            failure = sink.settle().err().or(failure);
         }
         failure.map_or(Ok(()), Err)
     }
@@ -258,8 +277,9 @@ impl Writer {
 
     fn reopen(&mut self) -> Result<(), Error> {
         if self.poisoned.is_none() {
-            return Ok(());
+            return self.resume();
         }
+        self.settle()?;
         self.grow();
         // The acknowledged head goes along: the files must hold at least the lines that released something.
         self.home.reopen(&self.head)?;
@@ -284,6 +304,19 @@ impl Writer {
         (self.poisoned, self.refused) = (None, 0);
         self.shared.set_failure(None);
         self.checkpoint().wait();
+        Ok(())
+    }
+
+    /// Goes on after the failure of a required sink, without waiting for the next event.
+    fn resume(&mut self) -> Result<(), Error> {
+        self.settle()?;
+        if self.refused > 0 {
+            self.last_gap = None;
+            let gaps = self.dropped();
+            let own: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
+            self.write(&own, &Lines::default())?;
+        }
+        self.shared.set_failure(None);
         Ok(())
     }
 
@@ -314,16 +347,23 @@ impl Writer {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.healthy()?;
+        let settled = self.settle();
+        let by = Instant::now() + LAST_LINES;
+        self.best_effort.iter().for_each(|sink| sink.settle(by));
         // Dropped events are counted now, even within the least time between two gap lines: no later line can do it.
         self.last_gap = None;
-        let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
+        let gaps = self.dropped();
+        let mut lines: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
         lines.push(Prepared::new(&self.session(Action::LogClose)));
-        self.write(&lines, &Lines::default())?;
+        // Also if a required sink fails: the line releases nothing, and the home shows that the session ended in good order.
+        let written = self.write(&lines, &Lines::default());
+        self.healthy()?;
         drop(self.checkpoint());
-        let mut result = self.home.close();
+        let mut result = settled.and(written).and(self.home.close());
         for sink in &mut self.required {
             result = result.and(sink.close());
         }
+        self.best_effort.iter().for_each(|sink| sink.end(by));
         result
     }
 }

@@ -14,9 +14,12 @@ use crate::line_key::LineKey;
 /// `Ok`, every batch whose `write` returned `Ok` survives the failures that [`Sink::describe`] names.
 ///
 /// # Errors
-/// An implementation returns [`Error::other`] for its own errors. The log refuses the requests of a batch that a
-/// required sink refused. The sink gets the next batch when it comes. It must deliver the pending lines before that
-/// batch, or refuse again.
+/// An implementation returns [`Error::other`] for its own errors, and [`Error::rejected`] for lines that it will not take later either.
+/// The log refuses the requests of a batch that a required sink refused, and gives the sink the same batch again before any other one. A
+/// sink that took a part of a batch gets that part again: a sink that can, leaves out lines that it has. A best-effort sink gets a batch
+/// several times, and then the next one.
+///
+/// A required sink holds up the log while it works. So a call of it ends within three seconds; the log's own deadline is five.
 ///
 /// # Writing your own
 /// `ibyok_audit::conformance` (feature `conformance`) has a test for each promise. A sink that cannot know that a line is durable returns

@@ -17,6 +17,7 @@ mod proofs; // what an outsider can check
 mod quick; // lines that their callers write
 mod reading; // filters, limits, following
 mod review; // what is worth a look
+mod sinks; // further sinks that fail, hang and come back
 mod slots; // places, locks, keys
 mod support;
 mod tamper; // what is done to a log shows

@@ -1,5 +1,6 @@
 //! The upkeep of a vault: its background work, as long as it lives.
 
+use std::collections::BTreeSet;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const LOOK_THROUGH: Duration = Duration::from_secs(5);
 pub(crate) async fn look_after(vault: Weak<Inner>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut kept = None;
+    let (mut kept, mut failing) = (None, BTreeSet::new());
     loop {
         ticks.tick().await;
         let Some(inner) = vault.upgrade() else { return };
@@ -42,6 +43,7 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
                 Err(error) => tracing::warn!(%error, "the audit log is still unavailable"),
             }
         }
+        inner.tell_of_sinks(&mut failing);
         inner.write_floors().await;
         inner.logs.keep_checkpoint(&mut kept).await;
         // It may have been accepted meanwhile. Where the feed did not list every change, the file may have been replaced by an older one
@@ -96,6 +98,30 @@ impl Vault {
 }
 
 impl Inner {
+    /// Logs each sink of the audit log that began to fail, or works again. `failing` has the names of those that failed before.
+    fn tell_of_sinks(&self, failing: &mut BTreeSet<String>) {
+        for sink in self.recorder.log.status().further {
+            match &sink.failure {
+                Some(failure) if failing.insert(sink.name.clone()) => {
+                    tracing::warn!(
+                        sink = sink.name,
+                        failure,
+                        waiting = sink.waiting,
+                        "a sink of the audit log fails"
+                    );
+                }
+                None if failing.remove(&sink.name) => {
+                    tracing::info!(
+                        sink = sink.name,
+                        dropped = sink.dropped,
+                        "a sink of the audit log works again"
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Writes the floors that are pending, mends their file if it failed, and reports its faults.
     async fn write_floors(&self) {
         let upto = self.recorder.log.last_seq();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use ibyok_audit::LogStatus;
+use ibyok_audit::{LogStatus, SinkStatus};
 use ibyok_crypto::{Kek, RealmRecord};
 use ibyok_storage::Durability;
 use serde::Serialize;
@@ -115,6 +115,8 @@ pub struct AuditStatus {
     pub seq: u64,
     /// The reason for which it refuses, if it does.
     pub failure: Option<String>,
+    /// The sinks that receive its lines besides the home.
+    pub sinks: Vec<SinkStatus>,
 }
 
 /// The readiness of the vault, part by part: `None` is well, else the reason.
@@ -127,6 +129,9 @@ pub struct Ready {
     pub kek: Option<String>,
     /// The audit log.
     pub audit: Option<String>,
+    /// The sinks that receive the lines of the audit log besides its home. A required sink that fails makes the audit log fail; a
+    /// best-effort sink does not keep the vault from serving.
+    pub sinks: Vec<SinkStatus>,
     /// The lease that caches live on.
     pub lease: Option<String>,
     /// The number of records that this process knows to be damaged. Each of them is refused, and the others are
@@ -173,6 +178,7 @@ impl Vault {
             .filter_map(|realm| Some((realm.environment?, realm.kek)))
             .collect();
         let audit = AuditStatus::of(inner.recorder.log.status());
+        warnings.extend(audit.sinks.iter().filter_map(sink_warning));
         let floors = inner
             .records
             .floors
@@ -267,6 +273,7 @@ impl Vault {
                 .filter(is_of_the_kek)
                 .and_then(text),
             audit: inner.audit_failure(),
+            sinks: inner.recorder.log.status().further,
             lease: inner.records.hold_lease().await.err().and_then(text),
             damaged_records: inner.records.damaged_count(),
             behind,
@@ -283,6 +290,7 @@ impl Vault {
     pub fn ready_given(&self, before: &Ready) -> Ready {
         Ready {
             audit: self.inner.audit_failure(),
+            sinks: self.inner.recorder.log.status().further,
             damaged_records: self.inner.records.damaged_count(),
             floors: self.inner.records.floors.failure().or_else(|| before.floors.clone()),
             ..before.clone()
@@ -398,6 +406,22 @@ fn separations(realms: &[RealmKek]) -> BTreeMap<String, Separation> {
     judged.collect()
 }
 
+/// Returns the warning about a sink that fails or has missed lines.
+fn sink_warning(sink: &SinkStatus) -> Option<String> {
+    let (name, waiting, dropped) = (&sink.name, sink.waiting, sink.dropped);
+    let missed = format!(
+        "{} {} waiting for it, and it missed {}",
+        counted(waiting, "line"),
+        if waiting == 1 { "is" } else { "are" },
+        counted(dropped, "line")
+    );
+    match &sink.failure {
+        Some(failure) => Some(format!("the audit sink `{name}` fails: {failure}; {missed}")),
+        None if dropped > 0 => Some(format!("the audit sink `{name}` works again; {missed}")),
+        None => None,
+    }
+}
+
 /// True if an error is the KEK's. A store that does not answer is reported as the store.
 fn is_of_the_kek(error: &crate::Error) -> bool {
     !matches!(
@@ -439,6 +463,7 @@ impl AuditStatus {
             },
             seq: status.last_seq,
             failure: status.failure,
+            sinks: status.further,
         }
     }
 }

@@ -61,6 +61,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("audit log", "audit.place"),
                 ("  durability", "audit.durability"),
                 ("  lines", "audit.seq"),
+                ("  sinks", "audit.sinks"),
                 ("floors", "floors.records"),
                 ("environments", "environments"),
                 ("separation", "separation"),

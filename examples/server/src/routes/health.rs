@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ibyok_api as api;
+use ibyok_core::audit::{SinkMode, SinkStatus};
 
 use crate::answer::{Answer, json, ok};
 use crate::openapi::Operation;
@@ -65,6 +66,7 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         store: word("store", &ready.store),
         kek: word("kek", &ready.kek),
         audit: word("audit", &ready.audit),
+        audit_sinks: ready.sinks.iter().map(audit_sink).collect(),
         lease: word("lease", &ready.lease),
         damaged_records: ready.damaged_records,
         log_and_store: match ready.behind {
@@ -85,6 +87,21 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     let mut answer = json(StatusCode::SERVICE_UNAVAILABLE, &parts)?;
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     Ok(answer)
+}
+
+/// Describes a sink without its place, which is not for everybody.
+fn audit_sink(sink: &SinkStatus) -> api::AuditSink {
+    let kind = sink.name.split([' ', ':']).next().unwrap_or_default();
+    api::AuditSink {
+        kind: kind.to_owned(),
+        required: sink.mode == SinkMode::Required,
+        state: match sink.failure {
+            None => api::PartState::Ok,
+            Some(_) => api::PartState::Unavailable,
+        },
+        waiting: sink.waiting,
+        dropped: sink.dropped,
+    }
 }
 
 /// GET `/openapi.json`

@@ -1,0 +1,209 @@
+//! Lines in a table of PostgreSQL.
+
+use std::fmt;
+use std::str::FromStr as _;
+
+use ibyok_audit::{Batch, Error as LogError, Sink, SinkDescription, SinkDurability};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _};
+
+use crate::error::Error;
+use crate::lane::Lane;
+use crate::place;
+
+/// The form of a URL, for hints.
+const FORM: &str =
+    "use `postgres://user@host:5432/database?sslmode=verify-full`, with `schema` and the parameters of the driver";
+
+/// The schema of the table, if the URL names none.
+const SCHEMA: &str = "ibyok_audit";
+
+/// The lines and the bytes of one statement, at most.
+const LINES: usize = 5000;
+const BYTES: usize = 8 << 20;
+
+/// Settings that hold for this session only. The answer tells whether a commit is on the disk.
+const SETTLE: &str = "
+    SELECT pg_is_in_recovery(), current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
+           set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                      ELSE current_setting('synchronous_commit') END, false),
+           set_config('statement_timeout', '2500', false), set_config('lock_timeout', '2500', false),
+           to_regclass($1) IS NOT NULL";
+
+/// Writes each line as a row of the table `lines`: `log`, `seq`, `line` and `received`.
+///
+/// A line that is there already is left as it is, so a batch that is sent again adds nothing. A row with another line under the same log and
+/// number is an error. Role and database need `INSERT` and `SELECT` on the table, and `CREATE` only if it does not exist.
+pub struct PostgresSink {
+    name: String,
+    options: PgConnectOptions,
+    schema: String,
+    must_sync: bool,
+    lane: Lane,
+    connection: Option<PgConnection>,
+}
+
+impl PostgresSink {
+    /// Checks the URL. Connects only when there are lines. With `must_sync`, the sink acknowledges durability and refuses a server that does
+    /// not sync its commits (`fsync`, `full_page_writes`).
+    ///
+    /// # Errors
+    /// Fails for a URL that is not `postgres://USER@HOST[:PORT]/DATABASE`.
+    pub fn new(url: &str, must_sync: bool) -> Result<Self, Error> {
+        let mut url = place::parse(url, FORM)?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err(Error::new("the URL of a PostgreSQL sink has another scheme", FORM));
+        }
+        let schema = place::plain_name(
+            "schema",
+            place::take(&mut url, "schema").unwrap_or_else(|| SCHEMA.to_owned()),
+        )?;
+        // The driver's error may repeat a part of the URL.
+        let options = PgConnectOptions::from_str(url.as_str());
+        let options = options.map_err(|_| Error::new("the URL of a PostgreSQL sink is not valid", FORM))?;
+        let options = match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("ibyok-audit"),
+        };
+        Ok(Self {
+            name: place::shown(&url),
+            options: options.disable_statement_logging(),
+            schema,
+            must_sync,
+            lane: Lane::default(),
+            connection: None,
+        })
+    }
+}
+
+/// Connects, and makes the table if it does not exist.
+async fn connect(options: &PgConnectOptions, schema: &str, must_sync: bool) -> Result<PgConnection, LogError> {
+    let mut connection = options.connect().await.map_err(LogError::other)?;
+    let settled = sqlx::query(SETTLE).bind(format!("\"{schema}\".lines"));
+    let row = settled.fetch_one(&mut connection).await.map_err(LogError::other)?;
+    let [replica, synced, exists] = [0, 1, 5].map(|column| row.try_get::<bool, usize>(column).map_err(LogError::other));
+    if replica? {
+        return Err(LogError::other("it is a replica, or still recovering"));
+    }
+    if must_sync && !synced? {
+        return Err(LogError::other(
+            "the server does not sync its commits (`fsync`, `full_page_writes`), so the sink can only be best effort",
+        ));
+    }
+    if !exists? {
+        make(&mut connection, schema).await.map_err(LogError::other)?;
+    }
+    Ok(connection)
+}
+
+/// Makes the table. Of several nodes that begin at the same time, one makes it.
+async fn make(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    let lock = "SELECT pg_advisory_xact_lock(hashtext('ibyok-audit'))";
+    sqlx::query(lock).execute(&mut *transaction).await?;
+    for statement in [
+        format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""),
+        format!(
+            "CREATE TABLE IF NOT EXISTS \"{schema}\".lines (log text NOT NULL, seq bigint NOT NULL, line text NOT NULL, \
+             received timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (log, seq))"
+        ),
+    ] {
+        // The name of the schema has only letters, digits, `_` and `-`.
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
+}
+
+async fn insert(connection: &mut PgConnection, schema: &str, batch: &Batch<'_>) -> Result<(), LogError> {
+    let log = batch.log().ok_or_else(|| LogError::rejected("a line names no log"))?;
+    let mut lines = Vec::new();
+    for line in batch.lines() {
+        lines.push(std::str::from_utf8(line).map_err(LogError::other)?);
+    }
+    let first = i64::try_from(batch.first_seq()).map_err(LogError::other)?;
+    let numbers: Vec<i64> = (first..).take(lines.len()).collect();
+    let statement = format!(
+        "INSERT INTO \"{schema}\".lines (log, seq, line) SELECT $1, seq, line FROM unnest($2::bigint[], $3::text[]) AS a (seq, line) \
+         ON CONFLICT DO NOTHING"
+    );
+    let added = sqlx::query(AssertSqlSafe(statement))
+        .bind(log)
+        .bind(&numbers)
+        .bind(&lines);
+    let added = added
+        .execute(&mut *connection)
+        .await
+        .map_err(LogError::other)?
+        .rows_affected();
+    if added == lines.len() as u64 {
+        return Ok(());
+    }
+    let statement = format!(
+        "SELECT count(*) FROM unnest($2::bigint[], $3::text[]) AS a (seq, line) JOIN \"{schema}\".lines l ON l.log = $1 AND l.seq = a.seq \
+         WHERE l.line = a.line"
+    );
+    let same = sqlx::query_scalar::<_, i64>(AssertSqlSafe(statement))
+        .bind(log)
+        .bind(&numbers)
+        .bind(&lines);
+    let same = same.fetch_one(&mut *connection).await.map_err(LogError::other)?;
+    match u64::try_from(same) == Ok(lines.len() as u64) {
+        true => Ok(()),
+        false => Err(LogError::rejected(format!(
+            "the table holds other lines of the log `{log}` under the numbers from {first} on"
+        ))),
+    }
+}
+
+impl fmt::Debug for PostgresSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresSink")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sink for PostgresSink {
+    fn describe(&self) -> SinkDescription {
+        let durability = match self.must_sync {
+            true => SinkDurability::Synced,
+            false => SinkDurability::BestEffort,
+        };
+        SinkDescription::new(&self.name, durability)
+    }
+
+    fn durable(&self) -> bool {
+        self.must_sync
+    }
+
+    fn write(&mut self, batch: &Batch<'_>) -> Result<(), LogError> {
+        for part in batch.parts(LINES, BYTES) {
+            // A connection whose call failed or was too late may still get the answer of that call, so it is not used again.
+            let connection = self.connection.take();
+            let (options, schema, must_sync) = (&self.options, self.schema.as_str(), self.must_sync);
+            let kept = self.lane.run(async {
+                let mut connection = match connection {
+                    Some(connection) => connection,
+                    None => connect(options, schema, must_sync).await?,
+                };
+                insert(&mut connection, schema, &part).await?;
+                Ok(connection)
+            })?;
+            self.connection = Some(kept);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), LogError> {
+        // Each statement is a commit of its own.
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), LogError> {
+        let Some(connection) = self.connection.take() else {
+            return Ok(());
+        };
+        self.lane
+            .run(async { connection.close().await.map_err(LogError::other) })
+    }
+}
