@@ -15,7 +15,7 @@ use crate::kek::KekChoice;
 use crate::keks::{KekChoices, Slot, ring_of};
 use crate::passphrase::Passphrase;
 use crate::remember::{Remembered, Variable};
-use crate::settings::{FILE, Settings, with_sinks};
+use crate::settings::{FILE, Settings};
 
 /// The things that making a vault made besides it.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Settings {
         directory::make(&self.directory)?;
         let _only = only_here(&self.directory)?;
         // Before anything is made: a sink's setting may be wrong.
-        let sinks = self.open_sinks()?;
+        drop(self.open_sinks()?);
         let store = self.open_store().await?;
         if vault_in(store.as_ref()).await?.is_some() {
             return Err(Error::Exists {
@@ -138,7 +138,7 @@ impl Settings {
             made.files.extend(beside.into_iter().filter(|file| is_absent(file)));
         }
         made.begun = true;
-        let builder = with_sinks(self.plain_builder(store, ring, sink, actor), sinks);
+        let builder = self.plain_builder(store, ring, sink, actor)?;
         let vault = builder.vault_id(id).create().await?;
         let created = Created {
             vault: id.to_string(),

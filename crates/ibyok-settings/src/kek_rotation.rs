@@ -421,6 +421,6 @@ impl Settings {
     async fn opened_with(&self, store: Arc<dyn Store>, slots: Vec<Slot>, actor: &str) -> Result<Vault> {
         let ring = ring_of(&slots);
         let sink = self.open_log_of(&store, &ring).await?;
-        self.plain_builder(store, ring, sink, actor).open().await
+        self.plain_builder(store, ring, sink, actor)?.open().await
     }
 }

@@ -265,7 +265,7 @@ impl Settings {
 
     async fn open_restored(&self, restore: Restore<'_>, store: Arc<dyn Store>, keks: &Keks) -> Result<Vault> {
         let sink = self.open_log_of(&store, &keks.ring).await?;
-        let builder = self.plain_builder(store, keks.ring.clone(), sink, restore.actor);
+        let builder = self.plain_builder(store, keks.ring.clone(), sink, restore.actor)?;
         builder.restored().open().await
     }
 

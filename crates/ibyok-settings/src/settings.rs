@@ -183,11 +183,10 @@ impl Settings {
             tracing::warn!(kek = slot.choice.word(), "a KEK of the settings is not on this machine");
         }
         let ring = ring_of(&slots);
-        let sinks = self.open_sinks()?;
         let sink = self.open_log_of(&store, &ring).await?;
         let source = SettingsKeks::new(self, &id, slots);
-        let builder = self.plain_builder(store, ring, sink, actor).kek_source(source);
-        Ok((with_sinks(builder, sinks), absent))
+        let builder = self.plain_builder(store, ring, sink, actor)?.kek_source(source);
+        Ok((builder, absent))
     }
 
     /// Returns the kind of store, without any password.
@@ -269,7 +268,7 @@ impl Settings {
         ring: Keyring,
         sink: FileSink,
         actor: &str,
-    ) -> WholeBuilder {
+    ) -> Result<WholeBuilder> {
         let builder = Vault::builder()
             .shared_store(store)
             .keyring(ring)
@@ -278,11 +277,15 @@ impl Settings {
             .guardrails(self.guardrails)
             .opened_by(actor)
             .for_one_command(self.one_command);
-        if self.audit_to_stdout {
-            builder.also_audit(StdoutSink::new())
-        } else {
-            builder
-        }
+        let builder = match self.audit_to_stdout {
+            true => builder.also_audit(StdoutSink::new()),
+            false => builder,
+        };
+        let sinks = self.open_sinks()?.into_iter();
+        Ok(sinks.fold(builder, |builder, (sink, mode)| match mode {
+            SinkMode::Required => builder.also_audit_required(sink),
+            _ => builder.also_audit(sink),
+        }))
     }
 
     /// Makes the further sinks of the log. They connect when there are lines.
@@ -323,12 +326,4 @@ fn explained(opened: Result<Vault>, absent: Option<Slot>) -> Result<Vault> {
         }
         (opened, _) => opened,
     }
-}
-
-/// Adds the further sinks of the log.
-pub(crate) fn with_sinks(builder: WholeBuilder, sinks: Vec<(Box<dyn Sink>, SinkMode)>) -> WholeBuilder {
-    sinks.into_iter().fold(builder, |builder, (sink, mode)| match mode {
-        SinkMode::Required => builder.also_audit_required(sink),
-        _ => builder.also_audit(sink),
-    })
 }

@@ -1,5 +1,8 @@
-//! A home for audit logs in a [redb](https://www.redb.org) database: the code of `docs/own-sink.md`.
+//! An own sink ([`OneFile`]) and an own home for audit logs in a [redb](https://www.redb.org) database ([`RedbHome`]): the code of
+//! `docs/own-sink.md`.
 #![forbid(unsafe_code)]
+
+mod one_file;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ibyok_audit::{Error, Hold, Home, HomeFile, SinkDescription, SinkDurability};
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition, WriteTransaction};
+
+pub use one_file::OneFile;
 
 /// The parts of files: (log, file, offset) and the bytes that one append added there.
 const PARTS: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("parts");

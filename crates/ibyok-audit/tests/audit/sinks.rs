@@ -1,6 +1,5 @@
 //! Sinks besides the home: down, slow, hanging, half-hearted, and back again.
 
-use std::panic::panic_any;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -79,7 +78,7 @@ impl Sink for Collector {
             Mood::Rejecting => return Err(Error::rejected("it wants none of this")),
             Mood::Panicking => {
                 drop(state);
-                panic_any("on purpose")
+                return Vec::new().pop().unwrap();
             }
             Mood::Half => new.truncate(half),
             Mood::Well => {}
