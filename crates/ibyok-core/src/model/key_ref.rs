@@ -253,7 +253,7 @@ mod tests {
             "prod/openai?version=Pending",
             "prod/openai?x=1",
             "prod/openai#",
-            "prod/openai#A",
+            "prod/openai#1A",
             "http://prod/openai",
             "ibyok://prod",
             "self/openai",
