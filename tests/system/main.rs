@@ -24,6 +24,10 @@ mod kill;
 #[cfg(feature = "faults")]
 mod kill_at_each_syscall;
 
+/// kill -9 at each call of a backup, a restore and a move that reaches the disk.
+#[cfg(feature = "faults")]
+mod kill_moves;
+
 /// kill -9 in the middle of an import.
 mod kill_import;
 

@@ -26,8 +26,11 @@ use crate::realm::make::Opening;
 use crate::realm::tags::list_tags;
 use crate::realm::vault_record::read_vault;
 use crate::realm::{Realm, RealmName, read_realm};
-use crate::records::record::Record;
+use crate::records::record::{Record, UNSEEN_CHANGES};
 use crate::verbs::floors::rollback::RolledBack;
+
+/// The action of the line of a record that was written again as it was.
+const RESTORED: &str = "vault.restore";
 
 /// The changes since an older store.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -152,8 +155,7 @@ impl LogChanges {
         let changes = self.of.get(&rolled.record).unwrap_or(&none);
         let after: Vec<&Change> = changes.iter().filter(|change| change.rev > found).collect();
         let (takes_away, is_all) = take_aways(&after);
-        // The lines account for each revision from the store's to the newest.
-        let counted = u64::try_from(after.len()).ok() == rolled.seen.checked_sub(found);
+        let counted = is_accounted_for(&after, found, rolled.seen);
         let is_gone = matches!(
             takes_away.as_slice(),
             [
@@ -176,10 +178,35 @@ impl LogChanges {
     }
 }
 
+/// Returns true if the changes account for each revision from the store's to the newest. An acceptance of an older record skips revisions, which no
+/// other change does. A crash right after it may have taken the lines of the two changes that follow: the record is written again, and what was
+/// taken away is taken away again.
+fn is_accounted_for(changes: &[&Change], found: u64, seen: u64) -> bool {
+    let mut at = found;
+    for change in changes {
+        let step = change.rev.saturating_sub(at);
+        if step != 1 && step < UNSEEN_CHANGES && change.action != RESTORED {
+            return false;
+        }
+        at = change.rev;
+    }
+    let was_restored = changes.iter().any(|change| change.action == RESTORED);
+    match seen.checked_sub(at) {
+        Some(0) => true,
+        Some(1 | 2) => was_restored,
+        Some(rest) => (UNSEEN_CHANGES..=UNSEEN_CHANGES + 2).contains(&rest),
+        None => false,
+    }
+}
+
 /// The changes that take something away and were not undone, and whether all changes are such.
 fn take_aways(changes: &[&Change]) -> (Vec<TakeAway>, bool) {
     let (mut taken, mut is_all) = (Vec::new(), true);
     for change in changes {
+        // An earlier restore wrote the record again as it was.
+        if change.action == RESTORED {
+            continue;
+        }
         let version = change.version;
         let what: Option<TakeAway> = match (change.action.as_str(), version) {
             ("key.disable", None) => Some(KeyTakeAway::Disable.into()),
@@ -460,7 +487,15 @@ mod tests {
             (vec![], 1),
             "a change of which this node's logs say nothing"
         );
-        assert_eq!(key(Some(1), 4, &[disable]), (vec!["disable-key".to_owned()], 1));
+        assert_eq!(
+            key(Some(1), 4, std::slice::from_ref(&disable)),
+            (vec!["disable-key".to_owned()], 1)
+        );
+        // A restore that was interrupted had accepted the record, and then written it again.
+        let floor = 2 + UNSEEN_CHANGES;
+        assert_eq!(key(Some(1), floor, std::slice::from_ref(&disable)).1, 0);
+        let written = [disable, change(floor + 1, "vault.restore", None)];
+        assert_eq!(key(Some(1), floor + 1, &written), (vec!["disable-key".to_owned()], 0));
     }
 
     #[test]
