@@ -9,7 +9,7 @@ use crate::kms_stub::{Fault, KmsStub, REGION};
 use crate::proxy::{self, Proxy};
 use crate::shared::Shared;
 
-crate::on!(postgres redis, a_server_cut_off_in_silence_answers_503_and_names_its_lease a_store_that_is_away_or_refuses_is_said_at_the_start);
+crate::on!(postgres redis, a_server_cut_off_in_silence_answers_503_and_names_its_lease a_store_that_is_away_or_refuses_is_said_at_the_start a_second_machine_attaches_with_a_copy_of_the_kek);
 
 /// From the last look at the store to the last release.
 const PROMISED: Duration = Duration::from_secs(1);
@@ -110,6 +110,94 @@ async fn a_server_cut_off_in_silence_answers_503_and_names_its_lease(shared: Sha
     wait_until("the server is ready again", BACK, || cut_off.is_ready());
     cut_off.retrieve(&kept, "prod/key").is(200);
     assert_eq!(cut_off.retrieve(&revoked, "prod/key").status, 401);
+}
+
+async fn a_second_machine_attaches_with_a_copy_of_the_kek(shared: Shared) {
+    let url = shared.url();
+    let first = Elsewhere::new(&[("IBYOK_STORE", &url)]);
+    first.ibyok(&["init"]).run().done();
+    let [token] = first.fill(["reader"]);
+    let second = Elsewhere::new(&[("IBYOK_STORE", &url)]);
+    let passphrase = first.home.input("passphrase", "correct horse battery staple");
+    let passphrase = passphrase.display().to_string();
+    let copy = first.home.path("inputs/copy").display().to_string();
+    first
+        .ibyok(&["kek", "export", &copy, "--passphrase-file", &passphrase])
+        .run()
+        .done();
+
+    // Without the KEK nothing is written.
+    second.ibyok(&["--json", "attach"]).run().fails(5, "unavailable");
+    assert!(!second.home.vault().exists());
+    let import = ["kek", "import", &copy, "--passphrase-file", &passphrase];
+    second.ibyok(&import).run().done();
+    let attached = second.ibyok(&["attach", "--json"]).run().done().text();
+    assert!(
+        attached.contains("\"prod\"") && second.home.vault().join("vault.toml").exists(),
+        "{attached}"
+    );
+    second.ibyok(&["--json", "attach"]).run().fails(1, "exists");
+    assert_eq!(
+        second.ibyok(&["get", "-n", "prod/key"]).run().done().stdout,
+        b"the value"
+    );
+    let server = second.serve(&[]);
+    server.retrieve(&token, "prod/key").is(200);
+}
+
+#[test]
+fn a_vault_moves_to_a_kms_and_back_with_one_call_each_way_for_each_environment() {
+    let kms = KmsStub::start();
+    let there = Elsewhere::new(&[
+        ("AWS_ENDPOINT_URL_KMS", &kms.endpoint()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "SENTINEL-secret-access-key"),
+    ]);
+    there.ibyok(&["init"]).run().done();
+    let [token] = there.fill(["reader"]);
+    let old = there.home.kek_file();
+
+    // Nothing changes under a KMS that refuses.
+    let toml = || std::fs::read_to_string(there.home.vault().join("vault.toml")).expect("a file");
+    let before = toml();
+    let rotate = ["--json", "kek", "rotate", "--to", "aws-kms:alias/ibyok"];
+    kms.fails("Encrypt", Fault::ACCESS_DENIED);
+    there.ibyok(&rotate).run().fails(5, "unavailable");
+    assert_eq!(toml(), before);
+    kms.heals();
+
+    let asked = |name: &str| kms.count(name);
+    let (encrypted, decrypted) = (asked("Encrypt"), asked("Decrypt"));
+    let changed = there.ibyok(&rotate).run().done().text();
+    assert!(changed.contains("\"rewrapped\": 4"), "{changed}");
+    std::fs::remove_file(old).expect("the old KEK");
+    // Four environment keys, and one key to try the KEK out. Closing the vault may open realms once more.
+    assert_eq!(asked("Encrypt") - encrypted, 5);
+    assert!(
+        (5..=9).contains(&(asked("Decrypt") - decrypted)),
+        "{}",
+        asked("Decrypt") - decrypted
+    );
+    assert!(
+        toml().contains("arn:aws:kms") && !toml().contains("also_kek"),
+        "{}",
+        toml()
+    );
+    assert_eq!(
+        there.ibyok(&["get", "-n", "prod/key"]).run().done().stdout,
+        b"the value"
+    );
+    let server = there.serve(&[]);
+    server.retrieve(&token, "prod/key").is(200);
+
+    there.ibyok(&["kek", "rotate", "--to", "local"]).run().done();
+    drop(kms);
+    assert_eq!(
+        there.ibyok(&["get", "-n", "prod/key"]).run().done().stdout,
+        b"the value"
+    );
+    server.retrieve(&token, "prod/key").is(200);
 }
 
 async fn a_store_that_is_away_or_refuses_is_said_at_the_start(mut shared: Shared) {

@@ -198,6 +198,7 @@ pub mod incidents {
 /// The KEKs of a vault: [`Vault::keks`](crate::Vault::keks), and where a running vault gets new ones.
 pub mod keks {
     pub use crate::opening::keks::NoKeks;
+    pub use crate::opening::reach::Reach;
     pub use crate::records::keks::KekSource;
     pub use crate::verbs::keks::{Keks, OutdatedKek, Rewrapped};
 }

@@ -5,6 +5,7 @@
 //! - [`rotation`] lists the keys and tokens that are due. [`tokens`] reviews tokens by their use.
 //! - [`checklist`] judges the state of a vault, its code and its people, and lists the remaining tasks.
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
+//! - `kek_copy` (a feature) seals copies of a local KEK with age.
 //! - [`mod@file`] reads and writes files that hold secrets.
 //! - [`log`] chooses lines of the audit log. [`time`] reads times as people type them. [`providers`] finds a provider by name.
 //! - `scan` (feature `scan`) scans code for the vault's own keys.
@@ -52,6 +53,8 @@ pub mod dotenv;
 pub mod file;
 pub mod import;
 pub mod incidents;
+#[cfg(feature = "kek-copy")]
+pub mod kek_copy;
 pub mod log;
 mod note;
 pub mod preset;

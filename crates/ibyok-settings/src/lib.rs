@@ -34,6 +34,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod attach;
 mod backup;
 mod copy;
 mod create;
@@ -60,6 +61,7 @@ mod token;
 mod vault_file;
 
 // The public interface is:
+pub use attach::{Attached, Imported};
 pub use copy::Moved;
 pub use create::Created;
 pub use give_kek::GivenKek;

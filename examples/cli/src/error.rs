@@ -196,6 +196,12 @@ impl From<FileError> for Error {
     }
 }
 
+impl From<ibyok_operations::kek_copy::KekCopyError> for Error {
+    fn from(error: ibyok_operations::kek_copy::KekCopyError) -> Self {
+        Error::usage(error.to_string(), error.hint())
+    }
+}
+
 impl From<ibyok_operations::dotenv::Error> for Error {
     fn from(error: ibyok_operations::dotenv::Error) -> Self {
         Error::usage(error.to_string(), error.hint())

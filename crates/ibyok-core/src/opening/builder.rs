@@ -63,7 +63,7 @@ pub(super) struct Options {
     cache_bytes: u64,
     key_cache_ttl: Duration,
     guardrails: Guardrails,
-    home: Namespace,
+    pub(super) home: Namespace,
     actor: String,
     id: Option<VaultId>,
     rebuild_floors: bool,
@@ -467,7 +467,7 @@ impl Options {
     }
 }
 
-fn no_vault() -> Error {
+pub(super) fn no_vault() -> Error {
     Error::NotFound {
         what: "vault in this store".to_owned(),
         hint: Some(Remedy::CreateVault),

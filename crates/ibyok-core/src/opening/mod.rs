@@ -3,6 +3,7 @@
 //! - `builder`: the parts of a vault
 //! - `home`: the realm and the audit log of the node
 //! - `keks`: its KEKs
+//! - `reach`: the environments that KEKs open
 //! - `memory`: the memory of the machine, for the size of the cache
 //! - `upkeep`: the work between requests
 
@@ -10,4 +11,5 @@ pub(crate) mod builder;
 pub(crate) mod home;
 pub(crate) mod keks;
 pub(crate) mod memory;
+pub(crate) mod reach;
 pub(crate) mod upkeep;

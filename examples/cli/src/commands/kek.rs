@@ -1,8 +1,12 @@
 //! `ibyok kek`
 
+use std::path::PathBuf;
+
 use ibyok_core::EnvironmentName;
 use ibyok_core::audit::words::counted;
 use ibyok_core::keks::OutdatedKek;
+use ibyok_operations::file::{read_text, write_private};
+use ibyok_operations::kek_copy::{self, Opener};
 use ibyok_settings::{KekChange, KekChanged, KekChoice, Passphrase, Settings, operator_name};
 use serde_json::json;
 
@@ -17,6 +21,41 @@ use crate::settings::{ask, ask_twice};
 pub(crate) enum Verb {
     /// Change the KEK: wrap every environment key under another KEK
     Rotate(Rotate),
+    /// Write a sealed copy of the local KEK to a file, to be printed or stored
+    Export(Export),
+    /// Restore the local KEK from a copy that `kek export` wrote
+    Import(Import),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Without `--recipient`, a passphrase seals the copy: it is asked for, or read from `--passphrase-file`. `age -d FILE` opens the \
+    copy without this program."
+)]
+pub(crate) struct Export {
+    /// The file of the copy, which must not exist
+    file: PathBuf,
+    /// Seal the copy to this public key of age: `age1…`, `age1tag1…` or the post-quantum `age1tagpq1…`. Repeatable
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: Vec<String>,
+    /// Copy the KEK of this environment, which has its own
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
+    /// Accept a weak passphrase: shorter than 12 characters, or a few characters repeated
+    #[arg(long, conflicts_with = "recipient")]
+    weak: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// The file of the copy
+    file: PathBuf,
+    /// The file of the age identity that opens the copy, if it was sealed to a recipient
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    /// Restore the KEK of this environment, which has its own
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +88,76 @@ const COLUMNS: [(&str, &str); 4] = [
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Rotate(args) => rotate(args, cx).await,
+        Verb::Export(args) => export(args, cx).await,
+        Verb::Import(args) => import(args, cx).await,
     }
+}
+
+async fn export(args: Export, cx: &mut Cx<'_>) -> Result<Exit> {
+    only_here("kek export", cx.globals, cx.environment)?;
+    let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
+    let mut settings = crate::settings::resolve(cx.globals, cx.environment)?;
+    settings.weak_passphrase = args.weak;
+    if std::fs::symlink_metadata(&args.file).is_ok() {
+        return Err(ibyok_core::Error::Exists {
+            what: format!("`{}`", args.file.display()),
+        }
+        .into());
+    }
+    let kek = settings.local_kek(environment.as_ref()).await?;
+    let text = if args.recipient.is_empty() {
+        let ask = ask_twice();
+        let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
+        kek_copy::seal_under(&settings.passphrase_of_copy(ask, true)?, &kek)?
+    } else {
+        kek_copy::seal_to(&args.recipient, &kek)?
+    };
+    write_private(&args.file, text.as_bytes())?;
+    let file = args.file.display().to_string();
+    if cx.globals.json {
+        cx.io
+            .answer_json(&json!({ "file": file, "recipients": args.recipient.len() }))?;
+    }
+    cx.io.say(&format!(
+        "wrote a sealed copy of the KEK to `{file}`; store it apart from the vault and its backups"
+    ));
+    Ok(Exit::Done)
+}
+
+async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
+    only_here("kek import", cx.globals, cx.environment)?;
+    let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
+    let settings = crate::settings::resolve(cx.globals, cx.environment)?;
+    let limit = u64::try_from(kek_copy::COPY_MAX).unwrap_or(u64::MAX);
+    let copy = read_text(&args.file, limit)?;
+    let kek = match (&args.identity, kek_copy::is_under_passphrase(copy.as_bytes())?) {
+        (Some(file), _) => kek_copy::open(copy.as_bytes(), &Opener::Identities(&read_text(file, limit)?))?,
+        (None, true) => {
+            let ask = ask();
+            let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
+            let passphrase = settings.passphrase_of_copy(ask, false)?;
+            kek_copy::open(copy.as_bytes(), &Opener::Passphrase(&passphrase))?
+        }
+        (None, false) => {
+            return Err(Error::usage(
+                "the copy is sealed to a recipient of age",
+                "give the file of the identity with `--identity`",
+            ));
+        }
+    };
+    let imported = settings.import_kek(&kek, environment.as_ref()).await?;
+    let file = imported.file.display().to_string();
+    if cx.globals.json {
+        cx.io
+            .answer_json(&json!({ "kek_file": file, "was_there": imported.was_there }))?;
+    } else {
+        cx.io.answer_line(&file)?;
+    }
+    cx.io.say(match imported.was_there {
+        true => "the KEK is in its place already",
+        false => "the KEK is in its place, and opens the vault",
+    });
+    Ok(Exit::Done)
 }
 
 async fn rotate(args: Rotate, cx: &mut Cx<'_>) -> Result<Exit> {

@@ -1,5 +1,6 @@
 //! The commands: one file each, and the match that leads to them.
 
+mod attach;
 mod attenuate;
 mod audit;
 mod backup;
@@ -72,6 +73,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make a vault with the environments dev, staging and prod
     Init(init::Args),
+    /// Use a vault that exists, in a store elsewhere, from this machine; `--store` and `--kek` name it
+    Attach,
     /// Show the vault's health
     Status,
     /// Show the vault or server, the caller's identity, and why both were chosen
@@ -155,6 +158,7 @@ pub(crate) struct Cx<'a> {
 pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> {
     match command {
         Command::Init(args) => init::run(args, cx).await,
+        Command::Attach => attach::run(cx).await,
         Command::Status => status::run(cx).await,
         Command::Whoami => whoami::run(cx).await,
         Command::Envs(verb) => envs::run(verb, cx).await,

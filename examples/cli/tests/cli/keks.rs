@@ -249,3 +249,76 @@ fn a_kek_that_cannot_be_used_changes_nothing() {
         .env("IBYOK_URL", "http://127.0.0.1:1");
     local.fails(2);
 }
+
+#[test]
+fn a_copy_of_the_kek_brings_a_lost_one_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with_key("prod/key", "value");
+    let passphrase = place.write("passphrase", "correct horse battery staple");
+    let wrong = place.write("wrong", "staple battery horse correct");
+    for file in [&passphrase, &wrong] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    place
+        .ibyok(&["kek", "export", "copy", "--passphrase-file", &passphrase])
+        .ok();
+    let copy = place.read("copy");
+    assert!(
+        copy.starts_with("-----BEGIN AGE ENCRYPTED FILE-----") && copy.is_ascii(),
+        "{copy}"
+    );
+    assert_eq!(
+        fs::metadata(place.path("copy")).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    place
+        .ibyok(&["kek", "export", "copy", "--passphrase-file", &passphrase])
+        .fails(1);
+
+    let file = place.kek();
+    let bytes = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    place.ibyok(&["get", "prod/key"]).fails(5);
+    place
+        .ibyok(&["kek", "import", "copy", "--passphrase-file", &wrong])
+        .fails(2);
+    place.write("cut", copy.get(..copy.len() / 2).unwrap());
+    place
+        .ibyok(&["kek", "import", "cut", "--passphrase-file", &passphrase])
+        .fails(2);
+    assert!(!file.exists());
+    place
+        .ibyok(&["kek", "import", "copy", "--passphrase-file", &passphrase])
+        .ok();
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(value(&place, "prod/key"), "value");
+    // Again is no harm, and another vault's copy replaces nothing.
+    place
+        .ibyok(&["kek", "import", "copy", "--passphrase-file", &passphrase])
+        .ok();
+    let other = Place::new();
+    let copy = place.path("copy").display().to_string();
+    let before = fs::read(other.kek()).unwrap();
+    other
+        .ibyok(&["kek", "import", &copy, "--passphrase-file", &passphrase])
+        .fails(5);
+    assert_eq!(fs::read(other.kek()).unwrap(), before);
+    for recipient in ["age1", "AGE-SECRET-KEY-1QQQ"] {
+        place.ibyok(&["kek", "export", "x", "--recipient", recipient]).fails(2);
+        assert!(!place.path("x").exists());
+    }
+}
+
+#[test]
+fn attach_needs_a_store_elsewhere_and_replaces_nothing() {
+    let place = Place::empty();
+    place.ibyok(&["attach"]).fails(2);
+    assert!(!place.vault().exists());
+    let made = Place::new();
+    let before = fs::read_to_string(made.vault().join("vault.toml")).unwrap();
+    made.ibyok(&["attach", "--store", "redis://127.0.0.1:1"]).fails(1);
+    assert_eq!(fs::read_to_string(made.vault().join("vault.toml")).unwrap(), before);
+    place.ibyok(&["attach", "--store", "redis://127.0.0.1:1"]).fails(5);
+    assert!(!place.vault().exists());
+}

@@ -1,0 +1,166 @@
+//! A vault that exists, for another machine: its file of settings, and the copy of its KEK.
+
+use std::path::PathBuf;
+
+use ibyok_core::secrecy::ExposeSecret as _;
+use ibyok_core::{EnvironmentName, Error, LocalKek, Result, Secret, Vault, kek::Keyring, status::vault_in};
+
+use crate::create::only_here;
+use crate::directory;
+use crate::kek::KekChoice;
+use crate::keks::{KekChoices, ring_of};
+use crate::passphrase::{self, Passphrase};
+use crate::remember::{Remembered, Variable};
+use crate::settings::{FILE, Settings};
+
+/// A vault that a machine was attached to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attached {
+    /// The vault's id.
+    pub vault: String,
+    /// The environments that this machine opens.
+    pub environments: Vec<EnvironmentName>,
+    /// The environments whose KEKs this machine does not have.
+    pub closed: Vec<EnvironmentName>,
+    /// The variables that later commands need, since the vault's file does not hold them.
+    pub variables: Vec<Variable>,
+}
+
+/// A KEK that was taken from a copy.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Imported {
+    /// The file of the KEK.
+    pub file: PathBuf,
+    /// True if the file held this KEK already.
+    pub was_there: bool,
+}
+
+impl Settings {
+    /// Writes the vault's file for a vault that exists in a store elsewhere, once its KEK has opened an environment of it.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if there is a vault or a file of settings in the directory, [`Error::Invalid`] for a store in a file,
+    /// [`Error::NotFound`] if the store holds no vault, [`Error::Kek`] if the KEKs do not open it. Nothing is written then.
+    pub async fn attach(&self, passphrase: Option<Passphrase<'_>>) -> Result<Attached> {
+        if self.store.is_none() {
+            return Err(Error::invalid(
+                "there is no store to attach to: a vault in a file belongs to one machine",
+                "give the URL of the store in `IBYOK_STORE`, or with `--store` if it has no password",
+            ));
+        }
+        for file in [self.directory.join(FILE), self.store_file()] {
+            if std::fs::symlink_metadata(&file).is_ok() {
+                return Err(Error::Exists {
+                    what: format!("`{}`", file.display()),
+                });
+            }
+        }
+        directory::check(&self.directory)?;
+        let store = self.open_store().await?;
+        let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
+        let slots = self.keks.open(self.place(&id), passphrase, &[]).await?;
+        let builder = Vault::builder().shared_store(store).keyring(ring_of(&slots));
+        let reach = builder.reach().await?;
+        let mut keks = KekChoices::default();
+        for ((whose, choice), slot) in self.keks.iter().zip(&slots) {
+            let remembered = match (choice, &slot.choice, &slot.kek) {
+                (KekChoice::Local(Some(_)), placed, _) => placed.clone(),
+                (choice, _, Some(kek)) => choice.remembered(kek.as_ref()),
+                (choice, ..) => choice.clone(),
+            };
+            keks.list(whose).push(remembered);
+        }
+        keks.forget_passphrase_files();
+        let Remembered { text, variables } = self.remembered(&keks)?;
+        directory::make(&self.directory)?;
+        let _only = only_here(&self.directory)?;
+        directory::write_file(&self.directory.join(FILE), text.as_bytes())?;
+        Ok(Attached {
+            vault: reach.vault,
+            environments: reach.environments,
+            closed: reach.closed,
+            variables,
+        })
+    }
+
+    /// Reads the file of the vault's local KEK, or of that of an environment with its own, for a copy.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no vault, [`Error::Invalid`] if that KEK is not a file, [`Error::Kek`] if the file cannot be used.
+    pub async fn local_kek(&self, environment: Option<&EnvironmentName>) -> Result<Secret> {
+        let store = self.open_store().await?;
+        let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
+        let file = self.local_file(&id, environment)?;
+        // The checks of the file's owner and mode.
+        LocalKek::from_file(&file).map_err(|error| Error::Kek { source: error.into() })?;
+        let failed = |error: std::io::Error| {
+            Error::invalid(
+                format!("cannot read `{}`: {error}", file.display()),
+                "check that you may read the file",
+            )
+        };
+        let mut open = std::fs::File::open(&file).map_err(failed)?;
+        let limit = 64;
+        Secret::read(&mut open, limit).map_err(|error| Error::Kek { source: error.into() })
+    }
+
+    /// Writes a local KEK, taken from a copy, to its place, once it has opened an environment of the vault.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the place holds another KEK, [`Error::Kek`] if the KEK does not open the vault, [`Error::Invalid`] if the vault's KEK is
+    /// not a file. Nothing is written then.
+    pub async fn import_kek(&self, kek: &Secret, environment: Option<&EnvironmentName>) -> Result<Imported> {
+        let store = self.open_store().await?;
+        let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
+        let file = self.local_file(&id, environment)?;
+        let read = || LocalKek::from_reader(&mut kek.expose_secret());
+        let new = read().map_err(|error| Error::Kek { source: error.into() })?;
+        let new_id = new.id();
+        let ring = match environment.filter(|name| self.keks.of.contains_key(*name)) {
+            Some(name) => Keyring::default().with_kek_for(name.as_str(), std::sync::Arc::new(new)),
+            None => Keyring::new(std::sync::Arc::new(new)),
+        };
+        Vault::builder().shared_store(store).keyring(ring).reach().await?;
+        if std::fs::symlink_metadata(&file).is_ok() {
+            let there = LocalKek::from_file(&file).map_err(|error| Error::Kek { source: error.into() })?;
+            return match there.id() == new_id {
+                true => Ok(Imported { file, was_there: true }),
+                false => Err(Error::Exists {
+                    what: format!("another KEK in `{}`", file.display()),
+                }),
+            };
+        }
+        if let Some(parent) = file.parent() {
+            directory::make(parent)?;
+        }
+        directory::write_file(&file, kek.expose_secret())?;
+        Ok(Imported { file, was_there: false })
+    }
+
+    /// Reads the passphrase of a copy from its file, or asks for it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an empty one, and for a new one that is easy to guess.
+    pub fn passphrase_of_copy(&self, ask: Option<Passphrase<'_>>, is_new: bool) -> Result<Secret> {
+        let file = self.given.passphrase_file.as_deref().map(std::path::Path::new);
+        let typed = passphrase::read(file, None, ask)?;
+        if is_new && !self.weak_passphrase {
+            passphrase::check_new(&typed)?;
+        }
+        Ok(typed)
+    }
+
+    fn local_file(&self, vault: &str, environment: Option<&EnvironmentName>) -> Result<PathBuf> {
+        let own = environment.filter(|name| self.keks.of.contains_key(*name));
+        let choice = self.keks.opening(environment).first();
+        match choice.map(|choice| choice.placed(self.place(vault), own)) {
+            Some(KekChoice::Local(Some(file))) => Ok(file),
+            _ => Err(Error::invalid(
+                "the KEK is not a file, so there is no copy of it",
+                "keep the passphrase, or access to the KMS key, in another place",
+            )),
+        }
+    }
+}
