@@ -7,6 +7,7 @@ use ibyok_core::{EnvironmentName, Error, LocalKek, Result, Secret, Vault, kek::K
 
 use crate::create::only_here;
 use crate::directory;
+use crate::given::Given;
 use crate::kek::KekChoice;
 use crate::keks::{KekChoices, ring_of};
 use crate::passphrase::{self, Passphrase};
@@ -154,7 +155,13 @@ impl Settings {
 
     fn local_file(&self, vault: &str, environment: Option<&EnvironmentName>) -> Result<PathBuf> {
         let own = environment.filter(|name| self.keks.of.contains_key(*name));
-        let choice = self.keks.opening(environment).first();
+        let says = self.given.kek.is_some() || Given::from_file(&self.directory.join(FILE))?.kek.is_some();
+        // The file of a passphrase alone does not choose the kind of the KEK here: it is the passphrase of the copy.
+        let usual = KekChoice::Local(self.given.kek_file.as_ref().map(PathBuf::from));
+        let choice = match (self.keks.opening(environment).first(), says) {
+            (Some(KekChoice::Passphrase(_)), false) => Some(&usual),
+            (choice, _) => choice,
+        };
         match choice.map(|choice| choice.placed(self.place(vault), own)) {
             Some(KekChoice::Local(Some(file))) => Ok(file),
             _ => Err(Error::invalid(
