@@ -11,57 +11,78 @@ const OPEN_MIN: usize = 20;
 /// The shapes that nothing else has, prepared for the search.
 #[derive(Debug)]
 pub(crate) struct Finder {
-    shapes: Vec<Sought>,
+    /// The shapes by the pair of bytes that they begin with. A shape of several prefixes is in several groups.
+    groups: Vec<Vec<Sought>>,
+    /// For each pair of bytes its place in `groups` plus one, or 0, so that most text costs one look a word.
+    begun: Box<[u16]>,
     /// Shapes that may begin with anything.
     open: Vec<Sought>,
-    /// For each pair of bytes whether a shape begins with it, so that most text costs one look a word.
-    begun: Box<[bool]>,
 }
 
-/// A shape by its places in the catalogue, and the texts that values of it begin with.
+/// A shape by its places in the catalogue, and one of the texts that values of it begin with.
 #[derive(Debug)]
 struct Sought {
     provider: usize,
     shape: usize,
-    prefixes: Vec<Vec<u8>>,
+    prefix: Vec<u8>,
 }
 
 impl Finder {
     pub(crate) fn new(catalogue: &Catalogue) -> Self {
-        let mut begun = vec![false; 1 << 16].into_boxed_slice();
-        let (mut shapes, mut open) = (Vec::new(), Vec::new());
+        let mut finder = Self {
+            groups: Vec::new(),
+            begun: vec![0; 1 << 16].into_boxed_slice(),
+            open: Vec::new(),
+        };
         for (provider, entry) in catalogue.iter().enumerate() {
             let all = entry.shapes().iter().enumerate();
             // What a provider publishes by design is no secret.
             for (shape, of) in all.filter(|(_, shape)| !shape.is_context_only() && !shape.is_public()) {
-                let sought = Sought {
+                let sought = |prefix| Sought {
                     provider,
                     shape,
-                    prefixes: of.prefixes().unwrap_or_default(),
+                    prefix,
                 };
-                if sought.prefixes.is_empty() || sought.prefixes.iter().any(|prefix| prefix.len() < 2) {
-                    open.push(sought);
-                    continue;
+                let prefixes = of.prefixes().unwrap_or_default();
+                if prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.len() < 2) {
+                    finder.open.push(sought(Vec::new()));
+                } else {
+                    prefixes.into_iter().for_each(|prefix| finder.add(sought(prefix)));
                 }
-                for prefix in &sought.prefixes {
-                    if let Some(place) = pair(prefix).and_then(|pair| begun.get_mut(pair)) {
-                        *place = true;
-                    }
-                }
-                shapes.push(sought);
             }
         }
-        Self { shapes, open, begun }
+        finder
+    }
+
+    fn add(&mut self, sought: Sought) {
+        let Some(place) = pair(&sought.prefix).and_then(|pair| self.begun.get_mut(pair)) else {
+            return;
+        };
+        if *place == 0 {
+            self.groups.push(Vec::new());
+            // Two letters begin far fewer groups than `u16` counts.
+            *place = u16::try_from(self.groups.len()).unwrap_or(0);
+        }
+        if let Some(group) = self.groups.get_mut(usize::from(*place).wrapping_sub(1)) {
+            group.push(sought);
+        }
+    }
+
+    /// The shapes whose prefix begins with the first two bytes of `rest`.
+    fn group(&self, rest: &[u8]) -> &[Sought] {
+        let place = pair(rest).and_then(|pair| self.begun.get(pair)).copied();
+        let group = place.and_then(|place| self.groups.get(usize::from(place).checked_sub(1)?));
+        group.map_or(&[], Vec::as_slice)
     }
 
     fn at<'c>(&'c self, catalogue: &'c Catalogue, rest: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
-        let begun = pair(rest)
-            .and_then(|pair| self.begun.get(pair))
-            .is_some_and(|begun| *begun);
         let long = rest
             .get(..OPEN_MIN)
             .is_some_and(|run| !run.iter().any(u8::is_ascii_whitespace));
-        let shapes = self.shapes.iter().filter(move |sought| begun && sought.begins(rest));
+        let shapes = self
+            .group(rest)
+            .iter()
+            .filter(move |sought| rest.starts_with(&sought.prefix));
         let open = self.open.iter().filter(move |_| long);
         let rest = rest.get(..MAX_VALUE_LEN).unwrap_or(rest);
         shapes
@@ -82,10 +103,6 @@ fn longest(shape: &Shape, rest: &[u8]) -> Option<usize> {
 }
 
 impl Sought {
-    fn begins(&self, rest: &[u8]) -> bool {
-        self.prefixes.iter().any(|prefix| rest.starts_with(prefix))
-    }
-
     fn of<'c>(&self, catalogue: &'c Catalogue) -> Option<&'c Shape> {
         catalogue.iter().nth(self.provider)?.shapes().get(self.shape)
     }
