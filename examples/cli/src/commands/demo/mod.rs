@@ -43,17 +43,14 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         )
     };
     // Before the directory exists: a signal in between would end the program and leave the directory.
-    let mut stop = StopSignals::listen();
+    let stop = StopSignals::listen();
     let place = tempfile::Builder::new()
         .prefix("ibyok-demo-")
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir();
     let place = place.map_err(failed)?;
-    let mut stage = Stage::new(place.path(), cx);
-    let played = tokio::select! {
-        played = play(&mut stage, place.path()) => played,
-        () = stop.received() => Err(Error::failed("the demo was interrupted", "run it again")),
-    };
+    let mut stage = Stage::new(place.path(), stop, cx);
+    let played = play(&mut stage, place.path()).await;
     let steps = stage.end();
     // Nothing is left behind, also after an error.
     let path = place.path().display().to_string();

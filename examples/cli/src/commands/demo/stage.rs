@@ -11,7 +11,7 @@ use ibyok_settings::operator_name;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::commands::{Cli, Cx, dispatch};
+use crate::commands::{Cli, Cx, StopSignals, dispatch};
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
 use crate::io::Io;
@@ -22,13 +22,14 @@ pub(super) struct Stage<'a, 'io> {
     /// The commands' environment: no variable of IBYOK, so that no vault but the demo's can be meant.
     environment: Environment,
     token: Zeroizing<String>,
+    stop: StopSignals,
     steps: Vec<Value>,
     cx: &'a mut Cx<'io>,
 }
 
 impl<'a, 'io> Stage<'a, 'io> {
-    /// A stage in a directory.
-    pub(super) fn new(place: &Path, cx: &'a mut Cx<'io>) -> Self {
+    /// A stage in a directory. After one of the signals of `stop`, no further command begins.
+    pub(super) fn new(place: &Path, stop: StopSignals, cx: &'a mut Cx<'io>) -> Self {
         let below = |name: &str| place.join(name).display().to_string();
         let environment = [
             ("HOME", below("home")),
@@ -42,6 +43,7 @@ impl<'a, 'io> Stage<'a, 'io> {
         Stage {
             environment,
             token: Zeroizing::default(),
+            stop,
             steps: Vec::new(),
             cx,
         }
@@ -103,7 +105,8 @@ impl<'a, 'io> Stage<'a, 'io> {
     }
 
     /// The demo's vault, for the server.
-    pub(super) async fn open_vault(&self) -> Result<Vault> {
+    pub(super) async fn open_vault(&mut self) -> Result<Vault> {
+        self.check_stop().await?;
         let settings = settings::resolve(&Globals::default(), &self.environment)?;
         Ok(settings.open(&operator_name(), None).await?)
     }
@@ -113,7 +116,18 @@ impl<'a, 'io> Stage<'a, 'io> {
         self.steps
     }
 
+    /// Fails once the user interrupted the demo. A command that runs is never cut off: what it does in the background
+    /// could otherwise write into the directory while it is removed.
+    async fn check_stop(&mut self) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = self.stop.received() => Err(Error::failed("the demo was interrupted", "run it again")),
+            () = tokio::task::yield_now() => Ok(()),
+        }
+    }
+
     async fn play(&mut self, shown: &str, arguments: &[&str], environment: &Environment) -> Result<String> {
+        self.check_stop().await?;
         let cli = Cli::try_parse_from(["ibyok"].iter().chain(arguments))
             .map_err(|error| Error::failed(format!("the demo does not parse: {error}"), "this is a bug"))?;
         let (out, err) = (Page::default(), Page::default());
