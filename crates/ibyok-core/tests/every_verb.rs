@@ -101,6 +101,13 @@ verbs! {
     "keys.show" => |s, t| each!(t.keys, |key| s.keys().show(key));
     "keys.edit" => |s, t| each!(t.keys, |key| s.keys().edit(key, &relabelled()));
     "keys.disable" => |s, t| each!(t.keys, |key| s.keys().disable(key));
+    "keys.disable_current" => |s, t| each!(t.keys, |key| s.keys().disable_current(key));
+    "keys.withheld" => |s, t| each!(t.keys, |key| s.keys().withheld(key));
+    // Takes a value that the session got itself.
+    "keys.labels_of" => |s, _t| {
+        let released = s.retrieve(&"prod/mine".parse().unwrap()).await;
+        vec![own(released.map(|released| s.keys().labels_of(&released).cloned()))]
+    };
     "keys.enable" => |s, t| each!(t.keys, |key| s.keys().enable(key));
     "keys.enable_by_force" => |s, t| each!(t.keys, |key| s.keys().enable_by_force(key, "a test"));
     "keys.remove" => |s, t| each!(t.keys, |key| s.keys().remove(key));
