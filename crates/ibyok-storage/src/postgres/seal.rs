@@ -1,7 +1,8 @@
 //! The seal: a trigger that refuses every write of a record.
 //!
-//! `CREATE TRIGGER` waits for the writes under way and lets no new one begin, so after its commit no write is left that began before it. It
-//! costs other writes nothing as long as there is no seal. Only the owner of the tables can make it.
+//! The transaction locks the table of records before anything else. So it waits for the writes under way and lets no new one begin, and after its commit no write is left
+//! that began before it. A write holds a lock on that table before it waits for the row of `counters`, so the two never wait for each other in a circle.
+//! A seal costs other writes nothing as long as there is none. Only the owner of the tables can make it.
 
 use sqlx::{Connection, PgConnection};
 
@@ -12,7 +13,9 @@ use crate::record::Revision;
 /// The error code of a write on a sealed store.
 pub(super) const SEALED: &str = "IB001";
 
-const OPEN: &str = "DROP TRIGGER IF EXISTS ibyok_sealed ON records";
+const OPEN: &str = "
+    LOCK TABLE records IN ACCESS EXCLUSIVE MODE;
+    DROP TRIGGER IF EXISTS ibyok_sealed ON records;";
 
 const CLOSE: &str = "
     CREATE OR REPLACE FUNCTION ibyok_sealed() RETURNS trigger LANGUAGE plpgsql AS $body$

@@ -4,8 +4,9 @@
 -- keep (nothing for quiet kinds), the channel, and for `put` the bytes.
 
 -- A sealed store takes no write but that of its seal (KEYS[5]).
-if KEYS[5] ~= KEYS[3] and redis.call('EXISTS', KEYS[5]) == 1 then 
-    return redis.error_reply('SEALED ' .. (redis.call('HGET', KEYS[5], 'bytes') or ''))
+local sealed, reason = read_record(KEYS[5])
+if KEYS[5] ~= KEYS[3] and sealed then
+    return redis.error_reply('SEALED ' .. reason)
 end
 
 -- All reads come first: a key of the wrong type fails here, before anything is written.

@@ -4,9 +4,9 @@
 -- text, the id as bytes, `quiet` or nothing, and the bytes.
 
 -- A sealed store takes no write.
-local seal = KEYS[#KEYS]
-if redis.call('EXISTS', seal) == 1 then
-    return redis.error_reply('SEALED ' .. (redis.call('HGET', seal, 'bytes') or ''))
+local sealed, reason = read_record(KEYS[#KEYS])
+if sealed then
+    return redis.error_reply('SEALED ' .. reason)
 end
 
 -- All reads come first: a key of the wrong type fails here, before anything is written.
