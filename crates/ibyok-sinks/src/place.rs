@@ -10,6 +10,7 @@ pub(crate) fn parse(text: &str, form: &str) -> Result<Url, Error> {
 }
 
 /// Returns scheme, host and port: a user, a path or a query may be a secret.
+#[cfg(any(feature = "webhook", feature = "postgres", feature = "redis"))]
 pub(crate) fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
