@@ -78,6 +78,10 @@ pub(crate) struct SinkChoice {
     url: Source,
     secret: Option<Source>,
     authorities: Option<PathBuf>,
+    #[cfg_attr(
+        not(feature = "webhook"),
+        expect(dead_code, reason = "only webhooks need leave for private addresses")
+    )]
     allow_private: bool,
 }
 
