@@ -10,6 +10,12 @@ pub(super) fn why(promise: &str) -> &'static str {
         "a_record_over_the_limit_is_refused" => "a record that was cut short does not open",
         "records_are_kept_apart" => "two keys that share a record overwrite each other",
         "expect_absent_refuses_what_exists" => "a new key must not replace an existing one",
+        "a_sealed_store_takes_no_writes" => {
+            "a vault that moved away would be changed in two stores, and one of the changes would be lost"
+        }
+        "no_write_is_done_after_the_seal" => {
+            "a write that ends after the seal is in no copy, and its caller believes it is"
+        }
         "a_stale_revision_is_refused" => "a change based on old data would undo a revocation",
         "a_revision_of_an_absent_record_is_refused" => "a change of a deleted record would bring it back",
         "a_delete_needs_the_right_revision" => "a delete based on old data would remove a newer record",
