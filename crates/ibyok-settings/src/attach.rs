@@ -154,7 +154,15 @@ impl Settings {
     }
 
     fn local_file(&self, vault: &str, environment: Option<&EnvironmentName>) -> Result<PathBuf> {
-        let own = environment.filter(|name| self.keks.of.contains_key(*name));
+        let own = match environment {
+            Some(name) if !self.keks.of.contains_key(name) => {
+                return Err(Error::invalid(
+                    format!("no KEK is set for environment `{name}` alone"),
+                    "leave the environment out for the KEK that the vault's environments share",
+                ));
+            }
+            own => own,
+        };
         let says = self.given.kek.is_some() || Given::from_file(&self.directory.join(FILE))?.kek.is_some();
         // The file of a passphrase alone does not choose the kind of the KEK here: it is the passphrase of the copy.
         let usual = KekChoice::Local(self.given.kek_file.as_ref().map(PathBuf::from));

@@ -25,8 +25,16 @@ impl Settings {
     /// Returns the file of the vault's local KEK for a backup.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the KEK is no file, or the file cannot be read.
+    /// [`Error::Invalid`] if the KEK is no file, the file cannot be read, or an environment has a KEK of its own, which a backup cannot contain.
     pub fn kek_bytes(&self, vault: &str) -> Result<Secret> {
+        if let Some(name) = self.keks.of.keys().next() {
+            return Err(Error::invalid(
+                format!(
+                    "environment `{name}` has a KEK of its own, and a backup contains only the KEK that environments share"
+                ),
+                "remove `--with-kek`, and keep a copy of each KEK in another safe place (`ibyok kek export --env ENV FILE`)",
+            ));
+        }
         let file = self.kek_place(vault).ok_or_else(|| {
             Error::invalid(
                 "the KEK of this vault is not a file, so a backup cannot contain it",

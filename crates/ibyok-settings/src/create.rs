@@ -82,6 +82,7 @@ impl Settings {
     /// [`Error::Exists`] if there is a vault already, which stays unchanged; [`Error::Invalid`] for a passphrase that is easy to guess, unless
     /// [`Settings::weak_passphrase`] is set; else as [`Settings::open`]. After an error no part of the new vault remains.
     pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
+        self.refuse_unknown_environments()?;
         if self.keks.plain().is_none() {
             // The realm that spans environments needs a KEK as well.
             let mut whole = self.clone();
@@ -99,6 +100,21 @@ impl Settings {
             made.remove();
         }
         created
+    }
+
+    /// A KEK for an environment that is not made would never be used, and the environment that was meant would share one.
+    fn refuse_unknown_environments(&self) -> Result<()> {
+        let made = ["dev", "staging", "prod"];
+        match self.keks.of.keys().find(|name| !made.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(Error::invalid(
+                format!("there is no environment `{name}` in a new vault, so it needs no KEK"),
+                format!(
+                    "name one of {}; add others later with `envs add NAME --kek KEK`",
+                    made.join(", ")
+                ),
+            )),
+        }
     }
 
     async fn try_create(

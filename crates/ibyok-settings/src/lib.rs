@@ -73,7 +73,7 @@ pub use locations::Locations;
 pub use operator::operator_name;
 pub use passphrase::Passphrase;
 pub use process::ProcessEnvironment;
-pub use remember::Variable;
+pub use remember::{Variable, has_password};
 pub use restore::{Restore, Restored};
 pub use settings::Settings;
 pub use sinks::{SinkGiven, SinkKind, SinkModeGiven};

@@ -166,14 +166,17 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("prod_mock_allowed", "false"),
 ];
 
-pub(crate) fn has_password(url: &str) -> bool {
+/// Returns true if a URL holds a password: before its host, or as a parameter. A parameter whose name is escaped counts as one.
+#[must_use]
+pub fn has_password(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
     };
     let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
     let authority = authority.split('/').next().unwrap_or_default();
     let user = authority.rsplit_once('@').map(|(user, _)| user);
-    let secret = |name: &str| name.eq_ignore_ascii_case("password") || name.eq_ignore_ascii_case("pass");
+    let names = ["password", "pass", "sslpassword"];
+    let secret = |name: &str| name.contains('%') || names.iter().any(|secret| name.eq_ignore_ascii_case(secret));
     user.is_some_and(|user| user.contains(':'))
         || query
             .split('&')
@@ -231,6 +234,8 @@ mod tests {
             "redis://:secret@h/0",
             "postgres://me:secret@h/db",
             "postgres://me@h/db?sslmode=require&password=secret",
+            "postgres://me@h/db?p%61ssword=secret",
+            "postgres://me@h/db?sslpassword=secret",
         ] {
             assert!(has_password(url), "{url}");
         }

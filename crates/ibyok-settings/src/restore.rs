@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ibyok_core::audit::{is_written, logs_in};
 use ibyok_core::backups::{Backup, BackupInfo, Progress, Settled, changes_since, restore_records};
 use ibyok_core::secrecy::ExposeSecret as _;
-use ibyok_core::store::FileStore;
+use ibyok_core::store::{ChangeNumber, FileStore};
 use ibyok_core::{
     Error, Kek, LocalKek, Namespace, Result, Secret, Store, Vault, errors::Part, kek::Keyring, status::vault_in,
 };
@@ -77,6 +77,7 @@ impl Settings {
         directory::make(&self.directory)?;
         let _only = only_here(&self.directory)?;
         self.refuse_other_vault(restore.backup).await?;
+        self.refuse_moved().await?;
         self.refuse_users()?;
         let (keks, kek_bytes) = self.keks_to_restore(restore).await?;
         let info = restore.backup.verify(&keks.all, restore.progress).await?;
@@ -115,6 +116,26 @@ impl Settings {
             Ok(None) | Err(Error::Integrity { .. }) => Ok(()),
             Err(_) if self.store.is_none() => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses a store whose vault was moved to another one: restored here, the vault would be in two stores.
+    async fn refuse_moved(&self) -> Result<()> {
+        let path = self.store_file();
+        if self.store.is_some() || !path.exists() {
+            return Ok(());
+        }
+        let Ok(store) = FileStore::open(&path).await else {
+            return Ok(());
+        };
+        let asked = store.changes(ChangeNumber::new(0)).await;
+        store.abandon().await;
+        match asked {
+            Err(ibyok_core::store::Error::Sealed { why, .. }) => Err(Error::Conflict {
+                what: format!("this store takes no restore: {why}"),
+            }),
+            // A store that does not answer is a reason to restore.
+            _ => Ok(()),
         }
     }
 
@@ -306,7 +327,12 @@ enum Unsettled {
 
 /// Gives the present store a second name, so that it stays when another takes its place; `None` if there is none.
 async fn set_aside(path: &Path) -> Result<Option<PathBuf>> {
+    let time = ibyok_core::jiff::Timestamp::now()
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string();
     if !path.exists() {
+        // A write-ahead log without its file: SQLite would replay it into the file that takes the place.
+        move_store_log(path, &free(path, &time)?)?;
         return Ok(None);
     }
     // Everything into the main file. A store that does not open keeps its other files.
@@ -316,20 +342,40 @@ async fn set_aside(path: &Path) -> Result<Option<PathBuf>> {
         });
         old.abandon().await;
     }
-    let time = ibyok_core::jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let kept = path.with_file_name(format!("vault.db.before-restore-{time}"));
+    let kept = free(path, &time)?;
     // Until the rename the store has both names, so that no crash leaves the vault without one.
     std::fs::hard_link(path, &kept)
         .or_else(|_| std::fs::copy(path, &kept).map(drop))
         .map_err(|error| failed(&kept, &error))?;
+    move_store_log(path, &kept)?;
+    Ok(Some(kept))
+}
+
+/// Returns a name for the store that is set aside, which nothing has: two restores may begin in one second.
+fn free(path: &Path, time: &str) -> Result<PathBuf> {
+    let first = format!("vault.db.before-restore-{time}");
+    let others = (2..1000).map(|number| format!("{first}-{number}"));
+    let is_free = |kept: &PathBuf| {
+        ENDINGS
+            .iter()
+            .all(|end| std::fs::symlink_metadata(with(kept, end)).is_err())
+    };
+    std::iter::once(first.clone())
+        .chain(others)
+        .map(|name| path.with_file_name(name))
+        .find(is_free)
+        .ok_or_else(|| failed(path, &io::Error::from(io::ErrorKind::AlreadyExists)))
+}
+
+fn move_store_log(path: &Path, kept: &Path) -> Result<()> {
     for ending in ["-wal", "-shm"] {
-        let (from, to) = (with(path, ending), with(&kept, ending));
+        let (from, to) = (with(path, ending), with(kept, ending));
         match std::fs::rename(&from, &to) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&from, &error)),
             _ => {}
         }
     }
-    Ok(Some(kept))
+    Ok(())
 }
 
 /// Puts the old store back, or removes the restored one where there was none.

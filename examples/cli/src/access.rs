@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
-use crate::identity::{Place, Who, place, who_here};
+use crate::identity::{Place, Who, is_by_token, place, who_here};
 use crate::io::Io;
 
 /// Opens the vault or the server that flags and variables name, as the caller that they name. Prints a note if that is
@@ -86,6 +86,21 @@ pub(crate) fn only_here(verb: &str, globals: &Globals, environment: &Environment
             "run the command on the server's machine, or give `--vault`",
         )),
     }
+}
+
+/// Refuses flags and variables that name a server, and a caller that acts by an access token: the verb is the operator's.
+///
+/// # Errors
+/// [`Error::Usage`], and `denied` for a token, also for an empty one.
+pub(crate) fn only_operator(verb: &str, globals: &Globals, environment: &Environment) -> Result<()> {
+    only_here(verb, globals, environment)?;
+    if is_by_token(globals, environment) {
+        return Err(Error::Vault(ibyok_core::Error::Denied {
+            limit: "scope",
+            reason: format!("only an operator of the vault may `{verb}`"),
+        }));
+    }
+    Ok(())
 }
 
 async fn open_here(globals: &Globals, environment: &Environment, io: &mut Io) -> Result<Here> {

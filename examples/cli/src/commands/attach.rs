@@ -4,12 +4,12 @@ use ibyok_settings::Passphrase;
 use serde_json::json;
 
 use super::Cx;
-use crate::access::only_here;
+use crate::access::only_operator;
 use crate::error::Result;
 use crate::exit::Exit;
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
-    only_here("attach", cx.globals, cx.environment)?;
+    only_operator("attach", cx.globals, cx.environment)?;
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
     let ask = crate::settings::ask();
     let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use ibyok_operations::file::read_text;
+use ibyok_settings::has_password;
 use serde_json::json;
 
 use super::{Cx, confirm::confirm};
-use crate::access::{document_of as document, only_here};
+use crate::access::{document_of as document, only_operator};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::spinner;
-use crate::settings::holds_password;
 use ibyok_core::audit::words::counted;
 
 /// The variable that holds the new store's URL.
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    only_here("copy", cx.globals, cx.environment)?;
+    only_operator("copy", cx.globals, cx.environment)?;
     let to = target(&args, cx)?;
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
     if args.cancel {
@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 /// The new store, from the flag, the file or the variable.
 fn target(args: &Args, cx: &Cx<'_>) -> Result<String> {
     if let Some(to) = &args.to {
-        if holds_password(to) {
+        if has_password(to) {
             return Err(Error::usage(
                 "`--to` holds a password, which every process can read",
                 format!("put the URL into {VARIABLE}, or into a file for `--to-file`"),

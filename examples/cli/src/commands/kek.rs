@@ -11,7 +11,7 @@ use ibyok_settings::{KekChange, KekChanged, KekChoice, Passphrase, Settings, ope
 use serde_json::json;
 
 use super::Cx;
-use crate::access::{document_of as document, only_here};
+use crate::access::{document_of as document, only_operator};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::{bar, to_bar};
@@ -94,7 +94,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn export(args: Export, cx: &mut Cx<'_>) -> Result<Exit> {
-    only_here("kek export", cx.globals, cx.environment)?;
+    only_operator("kek export", cx.globals, cx.environment)?;
     let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
     let mut settings = crate::settings::resolve(cx.globals, cx.environment)?;
     settings.weak_passphrase = args.weak;
@@ -125,7 +125,7 @@ async fn export(args: Export, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
-    only_here("kek import", cx.globals, cx.environment)?;
+    only_operator("kek import", cx.globals, cx.environment)?;
     let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
     let limit = u64::try_from(kek_copy::COPY_MAX).unwrap_or(u64::MAX);
@@ -161,7 +161,7 @@ async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn rotate(args: Rotate, cx: &mut Cx<'_>) -> Result<Exit> {
-    only_here("kek rotate", cx.globals, cx.environment)?;
+    only_operator("kek rotate", cx.globals, cx.environment)?;
     let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
     let (to, mut settings) = chosen(args.to.as_deref(), cx)?;
     (settings.weak_passphrase, settings.one_command) = (args.weak, true);

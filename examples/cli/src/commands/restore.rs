@@ -7,10 +7,9 @@ use ibyok_settings::{Passphrase, Restore, operator_name};
 use serde_json::{Value, json};
 
 use super::{Cx, confirm::confirm};
-use crate::access::{document_of as document, only_here};
+use crate::access::{document_of as document, only_operator};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::identity::is_by_token;
 use crate::progress::spinner;
 use ibyok_core::audit::words::counted;
 
@@ -24,13 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    only_here("restore", cx.globals, cx.environment)?;
-    if is_by_token(cx.globals, cx.environment) {
-        return Err(Error::Vault(ibyok_core::Error::Denied {
-            limit: "scope",
-            reason: "only an operator of the vault restores a backup".to_owned(),
-        }));
-    }
+    only_operator("restore", cx.globals, cx.environment)?;
     let mut settings = crate::settings::resolve(cx.globals, cx.environment)?;
     settings.one_command = true;
     let backup = Backup::open(&args.file)?;

@@ -197,3 +197,64 @@ fn a_backup_with_the_kek_restores_a_lost_machine() {
     assert_eq!(checked.json()["authentic"], false);
     assert!(checked.err.contains("Without the vault's KEK"), "{}", checked.err);
 }
+
+#[test]
+fn a_leftover_write_ahead_log_is_not_replayed_over_the_restored_store() {
+    let place = Place::with_key("prod/openai", "sk-1");
+    let file = backup(&place, "one.backup");
+    place.set("prod/new", "sk-2");
+    let wal = place.vault().join("vault.db-wal");
+    fs::copy(place.vault().join("vault.db"), &wal).unwrap();
+    fs::remove_file(place.vault().join("vault.db")).unwrap();
+    place.ibyok(&["restore", &file, "--yes", "--accept-rollback"]).ok();
+    assert_eq!(place.ibyok(&["get", "prod/openai"]).ok().out.trim(), "sk-1");
+    place.ibyok(&["get", "prod/new"]).fails(4);
+    let names = fs::read_dir(place.vault()).unwrap();
+    let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.any(|name| name.contains("before-restore") && name.ends_with("-wal")));
+}
+
+#[test]
+fn each_restore_keeps_the_store_that_it_replaces() {
+    let place = Place::with_key("prod/openai", "sk-1");
+    let file = backup(&place, "one.backup");
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let done = place
+            .ibyok(&["--json", "restore", &file, "--yes", "--accept-rollback"])
+            .ok();
+        kept.push(done.json()["kept"].as_str().unwrap().to_owned());
+    }
+    kept.dedup();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    assert!(kept.iter().all(|file| Path::new(file).exists()), "{kept:?}");
+}
+
+#[test]
+fn a_store_whose_vault_moved_away_takes_no_restore() {
+    let place = Place::with_key("prod/openai", "sk-1");
+    let file = backup(&place, "one.backup");
+    let url = format!("file:{}", place.path("other.db").display());
+    place.ibyok(&["copy", "--to", &url, "--yes"]).ok();
+    let refused = place
+        .ibyok(&["--store", "file", "restore", &file, "--yes", "--accept-rollback"])
+        .fails(1);
+    assert!(refused.err.contains("other.db"), "{}", refused.err);
+    place.ibyok(&["--store", "file", "get", "prod/openai"]).fails(5);
+    assert_eq!(place.ibyok(&["get", "prod/openai"]).ok().out.trim(), "sk-1");
+}
+
+#[test]
+fn a_backup_never_says_that_it_contains_the_kek_of_a_single_environment() {
+    let place = Place::empty();
+    place.ibyok(&["init", "--kek", "prod=local"]).ok();
+    place.set("prod/openai", "sk-1");
+    let file = place.path("all.backup").display().to_string();
+    let refused = place.ibyok(&["backup", &file, "--with-kek"]).fails(2);
+    assert!(
+        refused.err.contains("prod") && refused.err.contains("kek export"),
+        "{}",
+        refused.err
+    );
+    assert!(!Path::new(&file).exists());
+}

@@ -51,6 +51,7 @@ fn a_copy_to_a_wrong_store_is_refused_and_changes_nothing() {
         (itself.as_str(), 1, "holds this vault already"),
         (of_other.as_str(), 2, "another vault"),
         ("postgres://u:SENTINEL@h/db", 2, "password"),
+        ("postgres://h/db?user=u&password=SENTINEL", 2, "password"),
         ("ftp://host", 2, "store"),
         ("memory:", 2, "memory"),
     ] {

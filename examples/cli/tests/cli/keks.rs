@@ -322,3 +322,50 @@ fn attach_needs_a_store_elsewhere_and_replaces_nothing() {
     place.ibyok(&["attach", "--store", "redis://127.0.0.1:1"]).fails(5);
     assert!(!place.vault().exists());
 }
+
+#[test]
+fn a_token_neither_exports_a_kek_nor_changes_one_nor_moves_the_vault() {
+    let place = Place::with_key("prod/key", "value");
+    let token = place.token(&["ci", "--env", "dev"]);
+    let (copy, other) = (place.path("kek.age"), place.path("other.db"));
+    let (copy, other) = (copy.display().to_string(), format!("file:{}", other.display()));
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    for verb in [
+        &["kek", "export", &copy, "--recipient", recipient][..],
+        &["kek", "import", &copy],
+        &["kek", "rotate", "--to", "local"],
+        &["copy", "--to", &other, "--yes"],
+        &["attach"],
+    ] {
+        // An empty token is one as well: a variable that was not filled in makes nobody the operator.
+        for token in [token.as_str(), ""] {
+            place.ibyok(verb).env("IBYOK_TOKEN", token).fails(3);
+        }
+    }
+    assert!(!PathBuf::from(&copy).exists() && !place.path("other.db").exists());
+    place
+        .ibyok(&["--operator", "kek", "export", &copy, "--recipient", recipient])
+        .env("IBYOK_TOKEN", &token)
+        .ok();
+}
+
+#[test]
+fn an_environment_without_a_kek_of_its_own_is_named() {
+    let place = separate();
+    let copy = place.path("kek.age").display().to_string();
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    for name in ["staging", "nosuch"] {
+        let refused = place
+            .ibyok(&["kek", "export", &copy, "--env", name, "--recipient", recipient])
+            .fails(2);
+        assert!(refused.err.contains(name), "{}", refused.err);
+    }
+    assert!(!PathBuf::from(&copy).exists());
+    let new = Place::empty();
+    let refused = new.ibyok(&["init", "--kek", "prd=local"]).fails(2);
+    assert!(
+        refused.err.contains("prd") && !new.vault().join("vault.toml").exists(),
+        "{}",
+        refused.err
+    );
+}
