@@ -31,6 +31,15 @@ pub(crate) fn take(url: &mut Url, name: &str) -> Option<String> {
     taken.into_iter().next().map(|(_, value)| value)
 }
 
+/// Refuses parameters that the driver does not know: it would ignore a mistyped `sslmode`, and print a mistyped password to its log.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) fn refuse_others(url: &Url, known: &[&str], form: &str) -> Result<(), Error> {
+    match url.query_pairs().all(|(name, _)| known.contains(&name.as_ref())) {
+        true => Ok(()),
+        false => Err(Error::new("the sink's URL has a parameter that does not exist", form)),
+    }
+}
+
 /// Refuses a name that would need quotes: a lower-case letter, then letters, digits, `_` and `-`, at most 40 in all.
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) fn plain_name(parameter: &str, name: String) -> Result<String, Error> {

@@ -15,6 +15,18 @@ use crate::place;
 const FORM: &str =
     "use `postgres://user@host:5432/database?sslmode=verify-full`, with `schema` and the parameters of the driver";
 
+/// The parameters of the driver.
+const DRIVER: [&str; 8] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "application_name",
+    "host",
+    "user",
+    "password",
+];
+
 /// The schema of the table, if the URL names none.
 const SCHEMA: &str = "ibyok_audit";
 
@@ -28,7 +40,8 @@ const SETTLE: &str = "
            set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                       ELSE current_setting('synchronous_commit') END, false),
            set_config('statement_timeout', '2500', false), set_config('lock_timeout', '2500', false),
-           to_regclass($1) IS NOT NULL";
+           to_regclass($1) IS NOT NULL,
+           coalesce((SELECT relpersistence = 'p' FROM pg_class WHERE oid = to_regclass($1)), true)";
 
 /// Writes each line as a row of the table `lines`: `log`, `seq`, `line` and `received`.
 ///
@@ -45,7 +58,7 @@ pub struct PostgresSink {
 
 impl PostgresSink {
     /// Checks the URL. Connects only when there are lines. With `must_sync`, the sink acknowledges durability and refuses a server that does
-    /// not sync its commits (`fsync`, `full_page_writes`).
+    /// not sync its commits (`fsync`, `full_page_writes`), and a table that is `UNLOGGED`.
     ///
     /// # Errors
     /// Fails for a URL that is not `postgres://USER@HOST[:PORT]/DATABASE`.
@@ -58,6 +71,7 @@ impl PostgresSink {
             "schema",
             place::take(&mut url, "schema").unwrap_or_else(|| SCHEMA.to_owned()),
         )?;
+        place::refuse_others(&url, &DRIVER, FORM)?;
         // The driver's error may repeat a part of the URL.
         let options = PgConnectOptions::from_str(url.as_str());
         let options = options.map_err(|_| Error::new("the URL of a PostgreSQL sink is not valid", FORM))?;
@@ -81,13 +95,19 @@ async fn connect(options: &PgConnectOptions, schema: &str, must_sync: bool) -> R
     let mut connection = options.connect().await.map_err(LogError::other)?;
     let settled = sqlx::query(SETTLE).bind(format!("\"{schema}\".lines"));
     let row = settled.fetch_one(&mut connection).await.map_err(LogError::other)?;
-    let [replica, synced, exists] = [0, 1, 5].map(|column| row.try_get::<bool, usize>(column).map_err(LogError::other));
+    let [replica, synced, exists, logged] =
+        [0, 1, 5, 6].map(|column| row.try_get::<bool, usize>(column).map_err(LogError::other));
     if replica? {
         return Err(LogError::other("it is a replica, or still recovering"));
     }
     if must_sync && !synced? {
         return Err(LogError::other(
             "the server does not sync its commits (`fsync`, `full_page_writes`), so the sink can only be best effort",
+        ));
+    }
+    if must_sync && !logged? {
+        return Err(LogError::other(
+            "the table is UNLOGGED, so a crash of the server empties it and the sink can only be best effort",
         ));
     }
     if !exists? {

@@ -59,6 +59,7 @@ impl RedisSink {
             "prefix",
             place::take(&mut url, "prefix").unwrap_or_else(|| PREFIX.to_owned()),
         )?;
+        place::refuse_others(&url, &[], FORM)?;
         let name = place::shown(&url);
         // The driver's errors may repeat a part of the URL.
         let invalid = |_| Error::new("the URL of a Redis sink is not valid", FORM);
@@ -110,6 +111,8 @@ async fn check_durable(connection: &mut MultiplexedConnection) -> Result<(), Log
     for (name, needed) in [
         ("appendonly", "yes"),
         ("appendfsync", "always"),
+        // With `yes`, the server does not sync while it rewrites its file, also with `always`.
+        ("no-appendfsync-on-rewrite", "no"),
         ("maxmemory-policy", "noeviction"),
     ] {
         let mut ask = redis::cmd("CONFIG");

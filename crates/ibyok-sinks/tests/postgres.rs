@@ -122,6 +122,19 @@ fn error_text(error: &Error) -> String {
 }
 
 #[test]
+fn a_table_that_a_crash_empties_is_no_required_sink() {
+    let schema = schema();
+    SERVER.psql(&format!(
+        "CREATE SCHEMA {schema}; CREATE UNLOGGED TABLE {schema}.lines (log text NOT NULL, seq bigint NOT NULL, line text NOT NULL, \
+         received timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (log, seq))"
+    ));
+    let bytes = lines("AbC", 1..=1);
+    let error = open(&SERVER, &schema, true).write(&batch(&bytes, 1)).unwrap_err();
+    assert!(error_text(&error).contains("UNLOGGED"), "{error:?}");
+    open(&SERVER, &schema, false).write(&batch(&bytes, 1)).unwrap();
+}
+
+#[test]
 fn a_commit_is_synced_also_where_the_database_turned_that_off() {
     let server = Postgres::start(&["synchronous_commit=off"]);
     let mut sink = open(&server, "a", true);
@@ -174,6 +187,9 @@ fn a_url_that_is_none_is_refused_without_its_password() {
         "postgres://me:hunter2@h:port/d",
         "mysql://me:hunter2@h/d",
         "postgres://me:hunter2@h/d?schema=A;B",
+        "postgres://me@h/d?passwrod=hunter2",
+        "postgres://me@h/d?sslpassword=hunter2",
+        "postgres://me:hunter2@h/d?sslmod=verify-full",
     ] {
         let error = PostgresSink::new(url, true).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

@@ -113,6 +113,7 @@ fn a_server_that_may_lose_lines_is_no_required_sink() {
     for (settings, name) in [
         (vec!["--appendfsync", "everysec"], "appendfsync"),
         (vec!["--appendonly", "no"], "appendonly"),
+        (vec!["--no-appendfsync-on-rewrite", "yes"], "no-appendfsync-on-rewrite"),
         (vec!["--maxmemory-policy", "allkeys-lru"], "maxmemory-policy"),
     ] {
         let server = Redis::start(&settings);
@@ -150,6 +151,7 @@ fn a_url_that_is_none_is_refused_without_its_password() {
         "redis://:hunter2@h:port/0",
         "http://:hunter2@h/0",
         "redis://:hunter2@h/0?prefix=A B",
+        "redis://h/0?passwrod=hunter2",
     ] {
         let error = RedisSink::new(url, true, None).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

@@ -143,6 +143,16 @@ async fn what_a_key_cannot_hold_is_refused_in_words_and_changes_nothing() {
         ("delete/prod/openai", r#"{"versions":[]}"#, "no version number provided"),
         ("destroy/prod/openai", r#"{"versions":["x"]}"#, "not a number"),
         ("destroy/prod/openai", r#"{"versions":[1]}"#, "current version"),
+        (
+            "metadata/prod/openai",
+            r#"{"custom_metadata":{"mode":"mock"}}"#,
+            "cannot change",
+        ),
+        (
+            "metadata/prod/openai",
+            r#"{"custom_metadata":{"key_id":"x"}}"#,
+            "cannot change",
+        ),
     ] {
         let answer = vault(&world, "POST", &format!("/v1/secret/{path}"), &admin, body).await;
         let said = errors(&answer).join(" ");
@@ -336,6 +346,18 @@ async fn a_deleted_version_is_404_with_its_metadata_and_returns_when_undeleted()
         let answer = vault(&world, "POST", &path, &admin, &format!(r#"{{"versions":{versions}}}"#)).await;
         assert_eq!(answer.status, 204, "{route} {versions}: {}", answer.text());
     }
+    let both = vault(
+        &world,
+        "POST",
+        "/v1/secret/destroy/prod/stripe",
+        &admin,
+        r#"{"versions":[1,2]}"#,
+    );
+    let stripe = "/v1/secret/data/prod/stripe";
+    vault(&world, "POST", stripe, &admin, r#"{"data":{"value":"sk-second"}}"#).await;
+    assert_eq!(both.await.status, 400, "the second version is current");
+    let first = vault(&world, "GET", &format!("{stripe}?version=1"), &admin, "").await;
+    assert_eq!(first.status, 200, "a refused request destroyed a version");
     let destroyed = vault(&world, "GET", &format!("{data_path}?version=1"), &admin, "").await;
     assert_eq!(
         (destroyed.status, &data(&destroyed)["metadata"]["destroyed"]),
@@ -477,6 +499,24 @@ async fn tokens_are_described_issued_and_revoked() {
     for path in ["/v1/secret/data/prod/openai", "/v1/secret/data/dev/stripe"] {
         assert_eq!(vault(&world, "GET", path, child, "").await.status, 403, "{path}");
     }
+    // `default` alone is no way to get every scope of the caller, and no child outlives its parent.
+    for body in [
+        r#"{"policies":["default"]}"#,
+        r#"{"policies":["default","default"],"ttl":"1h"}"#,
+    ] {
+        let refused = vault(&world, "POST", "/v1/auth/token/create", &admin, body).await;
+        assert_eq!(refused.status, 400, "{}", refused.text());
+    }
+    let long = vault(
+        &world,
+        "POST",
+        "/v1/auth/token/create",
+        &admin,
+        r#"{"policies":["keys:read"],"ttl":"9000h"}"#,
+    )
+    .await;
+    let lease = long.json()["auth"]["lease_duration"].as_i64().unwrap();
+    assert!(lease > 29 * 86_400 && lease <= 30 * 86_400, "{lease}");
     // A child is never wider.
     let wide = vault(
         &world,

@@ -124,14 +124,39 @@ async fn edit(mut call: Call, place: Place<'_>) -> Answer {
     let custom = sent.custom_metadata;
     let edit = match (custom, verb) {
         (None, _) => KeyEdit::default(),
-        (Some(custom), Verb::Patch) => changed(custom, None)?,
-        (Some(custom), _) => changed(custom, Some(&session.keys().show(&key).await?))?,
+        (Some(custom), Verb::Patch) if !custom.keys().any(|name| FIXED.contains(&name.as_str())) => {
+            changed(custom, None)?
+        }
+        (Some(custom), verb) => {
+            let info = session.keys().show(&key).await.map_err(absent)?;
+            refuse_other_facts(&custom, &info)?;
+            changed(custom, Some(&info).filter(|_| verb != Verb::Patch))?
+        }
     };
-    session.keys().edit(&key, &edit).await.map_err(|error| match error {
+    session.keys().edit(&key, &edit).await.map_err(absent)?;
+    Ok(done())
+}
+
+/// The facts of a key that a client may send back as it read them, and that are changed elsewhere.
+const FIXED: [&str; 2] = ["key_id", "mode"];
+
+fn absent(error: Error) -> Problem {
+    match error {
         Error::NotFound { .. } => Problem::invalid("there is no such secret").hint("write its data first"),
         other => other.into(),
-    })?;
-    Ok(done())
+    }
+}
+
+/// Refuses another mode or id than the key has: the client would believe that it changed them.
+fn refuse_other_facts(custom: &BTreeMap<String, Option<String>>, info: &KeyInfo) -> Result<(), Problem> {
+    let sent = |name: &str| custom.get(name).and_then(Option::as_deref);
+    let is_other_id = sent("key_id").is_some_and(|id| id != info.id.to_string());
+    let is_other_mode = sent("mode").is_some_and(|mode| info.mode.is_none_or(|found| found.as_str() != mode));
+    if is_other_id || is_other_mode {
+        return Err(Problem::invalid("custom_metadata cannot change key_id and mode")
+            .hint("change the mode with `ibyok keys mode`, or leave both out"));
+    }
+    Ok(())
 }
 
 /// Makes the edit. With a key, the labels that the request does not name go.

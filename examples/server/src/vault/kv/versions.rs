@@ -76,7 +76,10 @@ pub(super) async fn change(mut call: Call, kv: Kv, place: Place<'_>) -> Answer {
         return Err(Problem::invalid("versions contains more than 64 numbers").hint("send several requests"));
     }
     // All numbers are read before anything changes.
-    let numbers: Vec<u32> = numbers.iter().map(Number::get).collect::<Result<_, _>>()?;
+    let mut numbers: Vec<u32> = numbers.iter().map(Number::get).collect::<Result<_, _>>()?;
+    // The highest first: if the vault refuses one, it is the current version, and then nothing has changed yet.
+    numbers.sort_unstable_by(|one, other| other.cmp(one));
+    numbers.dedup();
     for number in numbers {
         let version = key.clone().at_version(number);
         unless_absent(match kv {

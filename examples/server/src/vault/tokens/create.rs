@@ -69,8 +69,8 @@ impl Create {
         Err(Problem::invalid(refused))
     }
 
-    /// The end that the request asks for.
-    fn end(&self, now: Timestamp) -> Result<Expiry, Problem> {
+    /// The end that the request asks for, and not after that of the caller, as Vault does.
+    fn end(&self, now: Timestamp, latest: Option<Timestamp>) -> Result<Expiry, Problem> {
         let periods = [&self.ttl, &self.lease, &self.explicit_max_ttl];
         let wrong = || Problem::invalid("ttl and explicit_max_ttl are durations, for example `1h`");
         let mut shortest = None;
@@ -84,7 +84,8 @@ impl Create {
             return Ok(Expiry::Default);
         };
         let period = SignedDuration::try_from(period).map_err(|_| wrong())?;
-        now.checked_add(period).map(Expiry::At).map_err(|_| wrong())
+        let end = now.checked_add(period).map_err(|_| wrong())?;
+        Ok(Expiry::At(latest.map_or(end, |latest| end.min(latest))))
     }
 
     /// The grant: the caller's, narrowed by the policies. `env:NAME` and `key:PATTERN` narrow environments and keys.
@@ -93,6 +94,13 @@ impl Create {
         grant.self_rotate = false;
         let (mut scopes, mut environments, mut keys) = (Scopes::default(), Vec::new(), Vec::new());
         let policies = self.policies.iter().flatten().filter(|policy| *policy != DEFAULT);
+        // Of Vault's tokens, one with this policy alone may do the least.
+        if self.policies.iter().flatten().next().is_some() && policies.clone().next().is_none() {
+            return Err(
+                Problem::invalid("policies contains no scope: `default` grants nothing here")
+                    .hint("for example `keys:read`, or leave policies out for the scopes of the caller"),
+            );
+        }
         let unknown = || Problem::invalid("policies contains a text that is no scope").hint("for example `keys:read`");
         for policy in policies {
             if let Some(name) = policy.strip_prefix("env:") {
@@ -131,7 +139,10 @@ pub(super) async fn answer(mut call: Call) -> Answer {
     let now = session.now();
     let name = sent.display_name.clone().filter(|name| !name.is_empty());
     let request = TokenRequest::new(name.unwrap_or_else(|| NAME.to_owned()), sent.grant(own)?);
-    let issued = session.tokens().issue(request.expiry(sent.end(now)?)).await?;
+    let issued = session
+        .tokens()
+        .issue(request.expiry(sent.end(now, who.expires_at)?))
+        .await?;
     let info = &issued.info;
     let auth = Auth {
         client_token: issued.token.expose(),
