@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
@@ -35,9 +35,11 @@ impl Partial {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            // A pipe in its place must not hang the command.
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(&beside)
             .map_err(|error| failed(&error))?;
+        refuse_of_others(&file, &beside)?;
         // One that a killed process left behind has no lock, and is written from the beginning.
         if file.try_lock().is_err() {
             let what = format!("another process is writing `{}`", to.display());
@@ -84,6 +86,24 @@ impl Drop for Partial {
 fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Refuses a file that somebody else made in the place of ours, or has open: the content would be theirs to read and to change.
+fn refuse_of_others(file: &File, path: &Path) -> Result<()> {
+    let found = file.metadata().map_err(|error| failed(&error))?;
+    let is_ours = found.is_file()
+        && found.uid() == rustix::process::geteuid().as_raw()
+        && found.nlink() == 1
+        && found.mode() & 0o077 == 0;
+    match is_ours {
+        true => Ok(()),
+        false => Err(Error::Conflict {
+            what: format!(
+                "`{}` is not a private file of this user; remove it, and write into a directory that nobody else can change",
+                path.display()
+            ),
+        }),
+    }
 }
 
 fn refuse_existing(path: &Path) -> Result<()> {

@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let restored = restored.map_err(|error| match error {
         ibyok_core::Error::Precondition { what } => Error::failed(
             what,
-            "add `--accept-rollback` to discard these changes; what was revoked, disabled or removed since stays away either way",
+            "add `--accept-rollback` to discard these changes; what the audit logs here know as revoked, disabled or removed stays away either way",
         ),
         error => error.into(),
     })?;

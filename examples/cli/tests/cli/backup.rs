@@ -258,3 +258,32 @@ fn a_backup_never_says_that_it_contains_the_kek_of_a_single_environment() {
     );
     assert!(!Path::new(&file).exists());
 }
+
+#[test]
+fn a_backup_is_written_into_no_file_that_somebody_prepared() {
+    let place = Place::with_key("prod/openai", "sk-1");
+    let partial = place.path(".one.backup.partial");
+    let file = place.path("one.backup").display().to_string();
+    fs::write(&partial, "").unwrap();
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o666)).unwrap();
+    let refused = place.ibyok(&["backup", &file]).fails(1);
+    assert!(refused.err.contains("not a private file"), "{}", refused.err);
+    fs::remove_file(&partial).unwrap();
+    let second = place.path("second");
+    fs::write(&second, "").unwrap();
+    fs::set_permissions(&second, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::hard_link(&second, &partial).unwrap();
+    place.ibyok(&["backup", &file]).fails(1);
+    fs::remove_file(&partial).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&partial).status().unwrap();
+    assert!(made.success());
+    // A pipe without a reader cannot be opened for writing.
+    assert_ne!(place.ibyok(&["backup", &file]).call().code, 0);
+    assert!(!Path::new(&file).exists());
+    fs::remove_file(&partial).unwrap();
+    // What a killed command left behind is ours, and is written anew.
+    fs::write(&partial, "half").unwrap();
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o600)).unwrap();
+    place.ibyok(&["backup", &file]).ok();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
