@@ -111,6 +111,10 @@ words! {
         NamespaceRemove => "namespace.remove",
         /// The key-encryption key was changed.
         KekRotate => "kek.rotate",
+        /// A sealed copy of a local KEK was made.
+        KekExport => "kek.export",
+        /// A local KEK was restored from a copy.
+        KekImport => "kek.import",
         /// A vault was made.
         VaultInit => "vault.init",
         /// A vault was opened.

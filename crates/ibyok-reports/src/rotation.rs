@@ -24,7 +24,7 @@ pub fn due(one: &Due) -> (String, String) {
     };
     let state = match (&one.kind, one.overdue) {
         (DueKind::Rotation, _) => "rotate it".to_owned(),
-        _ if is_damaged => "unknown: its record is damaged".to_owned(),
+        _ if is_damaged => "unknown: this node cannot read its record".to_owned(),
         (_, true) => "expired".to_owned(),
         _ => {
             let days = u64::try_from(one.within_days).unwrap_or_default();

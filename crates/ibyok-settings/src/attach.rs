@@ -38,6 +38,17 @@ pub struct Imported {
     pub was_there: bool,
 }
 
+impl Imported {
+    /// Removes the file again, unless it held this KEK before.
+    pub fn take_back(self) {
+        if !self.was_there {
+            std::fs::remove_file(&self.file).unwrap_or_else(|error| {
+                tracing::warn!(%error, file = %self.file.display(), "cannot remove the KEK again");
+            });
+        }
+    }
+}
+
 impl Settings {
     /// Writes the vault's file for a vault that exists in a store elsewhere, once its KEK has opened an environment of it.
     ///
@@ -153,6 +164,29 @@ impl Settings {
         Ok(typed)
     }
 
+    /// Opens the vault with its local KEK, where `passphrase_file` names the passphrase of a copy and not that of the vault.
+    ///
+    /// # Errors
+    /// As [`Settings::open`].
+    pub async fn open_beside_copy(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vault> {
+        if self.chooses_kek()? {
+            return self.open(actor, passphrase).await;
+        }
+        let mut settings = self.clone();
+        settings.given.passphrase_file = None;
+        if let Some(choice) = settings.keks.rest.first_mut()
+            && matches!(choice, KekChoice::Passphrase(_))
+        {
+            *choice = KekChoice::Local(self.given.kek_file.as_ref().map(PathBuf::from));
+        }
+        settings.open(actor, passphrase).await
+    }
+
+    /// Returns true if the settings name the kind of the KEK.
+    fn chooses_kek(&self) -> Result<bool> {
+        Ok(self.given.kek.is_some() || Given::from_file(&self.directory.join(FILE))?.kek.is_some())
+    }
+
     fn local_file(&self, vault: &str, environment: Option<&EnvironmentName>) -> Result<PathBuf> {
         let own = match environment {
             Some(name) if !self.keks.of.contains_key(name) => {
@@ -163,7 +197,7 @@ impl Settings {
             }
             own => own,
         };
-        let says = self.given.kek.is_some() || Given::from_file(&self.directory.join(FILE))?.kek.is_some();
+        let says = self.chooses_kek()?;
         // The file of a passphrase alone does not choose the kind of the KEK here: it is the passphrase of the copy.
         let usual = KekChoice::Local(self.given.kek_file.as_ref().map(PathBuf::from));
         let choice = match (self.keks.opening(environment).first(), says) {

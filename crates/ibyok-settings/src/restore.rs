@@ -78,7 +78,7 @@ impl Settings {
         let _only = only_here(&self.directory)?;
         self.refuse_other_vault(restore.backup).await?;
         self.refuse_moved().await?;
-        self.refuse_users()?;
+        self.refuse_users().await?;
         let (keks, kek_bytes) = self.keks_to_restore(restore).await?;
         let info = restore.backup.verify(&keks.all, restore.progress).await?;
         let kek_file = match &kek_bytes {
@@ -139,8 +139,16 @@ impl Settings {
         }
     }
 
-    /// Refuses a vault that a process of this machine has open: each one writes a log of the place.
-    fn refuse_users(&self) -> Result<()> {
+    /// Refuses a vault that a process of this machine has open, by its store and by its log: the log may be in another directory.
+    async fn refuse_users(&self) -> Result<()> {
+        let path = self.store_file();
+        if self.store.is_none() && FileStore::is_in_use(&path).await? {
+            let what = format!(
+                "a running process has `{}` open: stop every server and command of the vault, then restore",
+                path.display()
+            );
+            return Err(Error::Conflict { what });
+        }
         if !self.audit.is_dir() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _};
 
 use crate::error::Error;
-use crate::lane::Lane;
+use crate::lane::{Lane, LastCheck};
 use crate::place;
 
 /// The form of a URL, for hints.
@@ -34,13 +34,15 @@ const SCHEMA: &str = "ibyok_audit";
 const LINES: usize = 5000;
 const BYTES: usize = 8 << 20;
 
-/// Settings that hold for this session only. The answer tells whether a commit is on the disk.
+/// Settings that hold for this session only.
 const SETTLE: &str = "
-    SELECT pg_is_in_recovery(), current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
-           set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+    SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                       ELSE current_setting('synchronous_commit') END, false),
-           set_config('statement_timeout', '2500', false), set_config('lock_timeout', '2500', false),
-           to_regclass($1) IS NOT NULL,
+           set_config('statement_timeout', '2500', false), set_config('lock_timeout', '2500', false)";
+
+/// The facts that decide whether a commit is on the disk. The last one is true for a table that does not exist.
+const CHECK: &str = "
+    SELECT pg_is_in_recovery(), current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
            coalesce((SELECT relpersistence = 'p' FROM pg_class WHERE oid = to_regclass($1)), true)";
 
 /// Writes each line as a row of the table `lines`: `log`, `seq`, `line` and `received`.
@@ -53,12 +55,12 @@ pub struct PostgresSink {
     schema: String,
     must_sync: bool,
     lane: Lane,
-    connection: Option<PgConnection>,
+    link: Option<Link>,
 }
 
 impl PostgresSink {
     /// Checks the URL. Connects only when there are lines. With `must_sync`, the sink acknowledges durability and refuses a server that does
-    /// not sync its commits (`fsync`, `full_page_writes`), and a table that is `UNLOGGED`.
+    /// not sync its commits (`fsync`, `full_page_writes`), and a table that is `UNLOGGED`. The sink reads these settings again once a second.
     ///
     /// # Errors
     /// Fails for a URL that is not `postgres://USER@HOST[:PORT]/DATABASE`.
@@ -85,18 +87,41 @@ impl PostgresSink {
             schema,
             must_sync,
             lane: Lane::default(),
-            connection: None,
+            link: None,
         })
     }
 }
 
+/// A connection, and the time at which its server's settings were read.
+struct Link {
+    connection: PgConnection,
+    checked: LastCheck,
+}
+
 /// Connects, and makes the table if it does not exist.
-async fn connect(options: &PgConnectOptions, schema: &str, must_sync: bool) -> Result<PgConnection, LogError> {
+async fn connect(options: &PgConnectOptions, schema: &str, must_sync: bool) -> Result<Link, LogError> {
     let mut connection = options.connect().await.map_err(LogError::other)?;
-    let settled = sqlx::query(SETTLE).bind(format!("\"{schema}\".lines"));
-    let row = settled.fetch_one(&mut connection).await.map_err(LogError::other)?;
-    let [replica, synced, exists, logged] =
-        [0, 1, 5, 6].map(|column| row.try_get::<bool, usize>(column).map_err(LogError::other));
+    let settled = sqlx::query(SETTLE).execute(&mut connection).await;
+    settled.map_err(LogError::other)?;
+    let mut checked = LastCheck::default();
+    checked.repeat(check(&mut connection, schema, must_sync)).await?;
+    let exists = sqlx::query_scalar::<_, bool>("SELECT to_regclass($1) IS NOT NULL").bind(table(schema));
+    if !exists.fetch_one(&mut connection).await.map_err(LogError::other)? {
+        make(&mut connection, schema).await.map_err(LogError::other)?;
+    }
+    Ok(Link { connection, checked })
+}
+
+/// Returns the table's name, quoted for SQL.
+fn table(schema: &str) -> String {
+    format!("\"{schema}\".lines")
+}
+
+/// Refuses a server that takes no lines, and for a sink that acknowledges durability one that may lose them.
+async fn check(connection: &mut PgConnection, schema: &str, must_sync: bool) -> Result<(), LogError> {
+    let row = sqlx::query(CHECK).bind(table(schema)).fetch_one(connection).await;
+    let row = row.map_err(LogError::other)?;
+    let [replica, synced, logged] = [0, 1, 2].map(|column| row.try_get::<bool, usize>(column).map_err(LogError::other));
     if replica? {
         return Err(LogError::other("it is a replica, or still recovering"));
     }
@@ -110,10 +135,7 @@ async fn connect(options: &PgConnectOptions, schema: &str, must_sync: bool) -> R
             "the table is UNLOGGED, so a crash of the server empties it and the sink can only be best effort",
         ));
     }
-    if !exists? {
-        make(&mut connection, schema).await.map_err(LogError::other)?;
-    }
-    Ok(connection)
+    Ok(())
 }
 
 /// Makes the table. Of several nodes that begin at the same time, one makes it.
@@ -199,17 +221,19 @@ impl Sink for PostgresSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), LogError> {
         for part in batch.parts(LINES, BYTES) {
             // A connection whose call failed or was too late may still get the answer of that call, so it is not used again.
-            let connection = self.connection.take();
+            let link = self.link.take();
             let (options, schema, must_sync) = (&self.options, self.schema.as_str(), self.must_sync);
             let kept = self.lane.run(async {
-                let mut connection = match connection {
-                    Some(connection) => connection,
+                let mut link = match link {
+                    Some(link) => link,
                     None => connect(options, schema, must_sync).await?,
                 };
-                insert(&mut connection, schema, &part).await?;
-                Ok(connection)
+                let recheck = check(&mut link.connection, schema, must_sync);
+                link.checked.repeat(recheck).await?;
+                insert(&mut link.connection, schema, &part).await?;
+                Ok(link)
             })?;
-            self.connection = Some(kept);
+            self.link = Some(kept);
         }
         Ok(())
     }
@@ -220,10 +244,10 @@ impl Sink for PostgresSink {
     }
 
     fn close(&mut self) -> Result<(), LogError> {
-        let Some(connection) = self.connection.take() else {
+        let Some(link) = self.link.take() else {
             return Ok(());
         };
         self.lane
-            .run(async { connection.close().await.map_err(LogError::other) })
+            .run(async { link.connection.close().await.map_err(LogError::other) })
     }
 }

@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, TlsCertificates};
 
 use crate::error::Error;
-use crate::lane::{DEADLINE, Lane};
+use crate::lane::{DEADLINE, Lane, LastCheck};
 use crate::place;
 
 /// The form of a URL, for hints.
@@ -44,11 +44,12 @@ pub struct RedisSink {
 struct Link {
     connection: MultiplexedConnection,
     newest: Option<(String, u64)>,
+    checked: LastCheck,
 }
 
 impl RedisSink {
     /// Checks the URL. Connects only when there are lines. With `must_sync`, the sink acknowledges durability and refuses a server that
-    /// does not sync each write (`appendonly yes`, `appendfsync always`) or that evicts keys. `authorities` (PEM) are trusted instead of the
+    /// does not sync each write (`appendonly yes`, `appendfsync always`) or that evicts keys. The sink reads these settings again once a second. `authorities` (PEM) are trusted instead of the
     /// system's.
     ///
     /// # Errors
@@ -91,18 +92,15 @@ impl RedisSink {
     }
 }
 
-async fn connect(client: &Client, must_sync: bool) -> Result<Link, LogError> {
+async fn connect(client: &Client) -> Result<Link, LogError> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(DEADLINE))
         .set_response_timeout(Some(DEADLINE));
     let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-    let mut connection = connected.map_err(LogError::other)?;
-    if must_sync {
-        check_durable(&mut connection).await?;
-    }
     Ok(Link {
-        connection,
+        connection: connected.map_err(LogError::other)?,
         newest: None,
+        checked: LastCheck::default(),
     })
 }
 
@@ -226,8 +224,11 @@ impl Sink for RedisSink {
             let kept = self.lane.run(async {
                 let mut link = match link {
                     Some(link) => link,
-                    None => connect(client, must_sync).await?,
+                    None => connect(client).await?,
                 };
+                if must_sync {
+                    link.checked.repeat(check_durable(&mut link.connection)).await?;
+                }
                 link.add(prefix, &part).await?;
                 Ok(link)
             })?;

@@ -135,6 +135,21 @@ fn a_table_that_a_crash_empties_is_no_required_sink() {
 }
 
 #[test]
+fn a_required_sink_notices_a_table_that_becomes_unlogged_while_it_is_connected() {
+    let schema = schema();
+    let mut sink = open(&SERVER, &schema, true);
+    sink.write(&batch(&lines("AbC", 1..=1), 1)).unwrap();
+    SERVER.psql(&format!("ALTER TABLE \"{schema}\".lines SET UNLOGGED"));
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let next = lines("AbC", 2..=2);
+    let error = sink.write(&batch(&next, 2)).unwrap_err();
+    assert!(error_text(&error).contains("UNLOGGED"), "{error:?}");
+    SERVER.psql(&format!("ALTER TABLE \"{schema}\".lines SET LOGGED"));
+    sink.write(&batch(&next, 2)).unwrap();
+    assert_eq!(found(&SERVER, &schema).len(), 2);
+}
+
+#[test]
 fn a_commit_is_synced_also_where_the_database_turned_that_off() {
     let server = Postgres::start(&["synchronous_commit=off"]);
     let mut sink = open(&server, "a", true);

@@ -127,6 +127,21 @@ fn a_server_that_may_lose_lines_is_no_required_sink() {
 }
 
 #[test]
+fn a_required_sink_notices_a_server_that_stops_to_sync_while_it_is_connected() {
+    let server = Redis::start(&[]);
+    let mut sink = open(&server, "a", true);
+    sink.write(&batch(&lines("AbC", 1..=1), 1)).unwrap();
+    server.cli(&["CONFIG", "SET", "appendfsync", "everysec"]);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let next = lines("AbC", 2..=2);
+    let error = sink.write(&batch(&next, 2)).unwrap_err();
+    assert!(format!("{error:?}").contains("appendfsync"), "{error:?}");
+    server.cli(&["CONFIG", "SET", "appendfsync", "always"]);
+    sink.write(&batch(&next, 2)).unwrap();
+    assert_eq!(found(&server, "a", "AbC").len(), 2);
+}
+
+#[test]
 fn a_server_that_is_killed_or_frozen_is_an_error_and_gets_the_same_batch_afterwards() {
     let mut server = Redis::start(&[]);
     let mut sink = open(&server, "a", true);

@@ -212,8 +212,18 @@ pub(crate) fn shown(value: &Value) -> String {
 
 /// A document's lines, `name: value` each, for `show`.
 pub(crate) fn facts(document: &impl HasJson, columns: &[(&str, &str)]) -> String {
-    let facts = columns.iter().map(|(head, path)| (*head, shown(at(document, path))));
-    lines_of(&facts.collect::<Vec<_>>())
+    let mut facts = Vec::new();
+    for (head, path) in columns {
+        match at(document, path) {
+            // A line for each: side by side, nobody could tell their members apart.
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                let heads = std::iter::once(*head).chain(std::iter::repeat(""));
+                facts.extend(heads.zip(items.iter().map(shown)));
+            }
+            value => facts.push((*head, shown(value))),
+        }
+    }
+    lines_of(&facts)
 }
 
 /// Facts as lines, `name: value` each, for `show`.

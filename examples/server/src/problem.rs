@@ -268,7 +268,10 @@ impl From<Error> for Problem {
                 if own_log::is_a_line(None, Sort::Part, 0) {
                     tracing::warn!(%part, error = %source, "a part of the vault is unavailable");
                 }
-                format!("the {part} is unavailable")
+                match error.is_moved() {
+                    true => "the vault was moved to another store".to_owned(),
+                    false => format!("the {part} is unavailable"),
+                }
             }
             Error::Kek { source } => {
                 if own_log::is_a_line(None, Sort::Part, 0) {

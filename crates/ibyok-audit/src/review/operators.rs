@@ -78,8 +78,8 @@ impl Habits {
 pub(super) fn settings(entry: &Entry, line: &Shown, found: &mut Findings) {
     let severity = match entry.action.as_str() {
         "settings.change" | "env.create" | "key.mode" | "vault.backup" | "vault.copy" => Severity::Low,
-        "kek.rotate" | "vault.moved" => Severity::Medium,
-        "vault.restore" | "vault.rollback_accepted" | "env.remove" => Severity::High,
+        "kek.rotate" | "kek.import" | "vault.moved" => Severity::Medium,
+        "kek.export" | "vault.restore" | "vault.rollback_accepted" | "env.remove" => Severity::High,
         _ => return,
     };
     if entry.outcome != Outcome::Allowed || matches!(entry.phase, Some(Phase::Intended | Phase::NotDone)) {

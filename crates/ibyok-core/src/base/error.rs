@@ -133,7 +133,7 @@ pub enum Error {
         what: String,
     },
     /// A part that the vault needs does not answer; nothing was released.
-    #[error("the {part} is unavailable: {}", told(source.as_ref()))]
+    #[error("the {part} is unavailable: {}", reason_of(*part, source.as_ref()))]
     Unavailable {
         /// The part that does not answer.
         part: Part,
@@ -345,6 +345,9 @@ impl Error {
                 });
             }
             Error::Floors { .. } => return Some(Remedy::RebuildFloors),
+            Error::Unavailable { .. } if self.is_moved() => {
+                "restart this program with the store to which the vault was moved"
+            }
             Error::Unavailable { part: Part::Store, .. } => {
                 "check that the store is reachable and has space, then try again"
             }
@@ -352,7 +355,7 @@ impl Error {
             Error::Unavailable {
                 part: Part::AuditLog, ..
             } => {
-                "the vault releases nothing without a line on the log: check that the log's disk has space and its files are in place"
+                "the vault releases nothing without a line on the log: check that the log's disk has space, that its files are in place, and that every required sink answers"
             }
             Error::Unavailable { part: Part::Clock, .. } => "set the machine's clock, then try again",
             Error::Unavailable { part: Part::Backup, .. } => {
@@ -366,6 +369,15 @@ impl Error {
             Error::Kek { .. } => "give the KEK of this vault; without it nobody can open the keys",
         };
         Some(text.into())
+    }
+
+    /// Returns true if the vault was moved to another store. The store of this program then refuses every request for good.
+    #[must_use]
+    pub fn is_moved(&self) -> bool {
+        let Error::Unavailable { source, .. } = self else {
+            return false;
+        };
+        matches!(source.downcast_ref(), Some(ibyok_storage::Error::Sealed { .. }))
     }
 
     /// The time to wait before another try, where another try may succeed.
@@ -539,6 +551,15 @@ fn of_kek(source: &(dyn StdError + Send + Sync + 'static)) -> String {
     }
 }
 
+/// The reason why a part is unavailable. The part's own message may begin with the words of this one.
+fn reason_of(part: Part, source: &(dyn StdError + Send + Sync + 'static)) -> String {
+    let told = told(source);
+    match told.strip_prefix(&format!("the {part} is unavailable: ")) {
+        Some(reason) => reason.to_owned(),
+        None => told,
+    }
+}
+
 /// An error and its causes in one line, each named once: a message may include its cause already.
 fn told(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
@@ -624,6 +645,14 @@ mod tests {
         assert_eq!(quoted("IBYOK_24BEQHJG3HVKITVJK3G3"), "`ibyok_…`");
         assert_eq!(quoted("IBYOK_URL"), "`IBYOK_URL`");
         assert_eq!(quoted("a`b"), "`a\\u{60}b`");
+    }
+
+    #[test]
+    fn a_message_says_once_which_part_is_unavailable() {
+        let error = Error::unavailable(Part::AuditLog, "the audit log is unavailable: the sink `x` fails");
+        assert_eq!(error.to_string(), "the audit log is unavailable: the sink `x` fails");
+        let error = Error::unavailable(Part::Store, "no answer");
+        assert_eq!(error.to_string(), "the store is unavailable: no answer");
     }
 
     #[test]

@@ -231,6 +231,32 @@ impl Keks {
         Ok(Rewrapped { rewrapped, damaged })
     }
 
+    /// Records that a copy of a local KEK is about to be made: of an environment's own, or of the one that the other environments
+    /// share. Make the copy only after this returns. Whoever opens the copy can read the keys without a line on the log.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the log takes no line.
+    pub async fn record_export(&self, environment: Option<&EnvironmentName>) -> Result<()> {
+        self.record_copy(Action::KekExport, environment).await
+    }
+
+    /// Records that a local KEK was restored from a copy, as [`Keks::record_export`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the log takes no line.
+    pub async fn record_import(&self, environment: Option<&EnvironmentName>) -> Result<()> {
+        self.record_copy(Action::KekImport, environment).await
+    }
+
+    async fn record_copy(&self, action: Action, environment: Option<&EnvironmentName>) -> Result<()> {
+        self.0.operator_of_home(action).await?;
+        let mut attempt = self.0.attempt(action);
+        self.0.authenticate(&mut attempt).await?;
+        let whose = environment.map_or(WHOLE, EnvironmentName::as_str);
+        attempt.facts.target = Some(("environment", whose.to_owned()));
+        self.0.inner.recorder.record(attempt.allowed()).await
+    }
+
     async fn rewrap_each(
         &self,
         mut todo: VecDeque<OutdatedKek>,

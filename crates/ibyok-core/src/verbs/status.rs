@@ -391,10 +391,13 @@ struct RealmKek {
 
 /// Returns the separation of each environment. An environment is separate if no other realm shares its KEK, or if the KEK opens
 /// only one of the two for this node: then the policy of a key service keeps them apart. The realm that spans environments
-/// counts as well, because its keys make tokens for all of them.
+/// counts as well, because its keys make tokens for all of them. Two passphrases may be the same one: each has a salt, so
+/// their ids differ in any case.
 fn separations(realms: &[RealmKek]) -> BTreeMap<String, Separation> {
+    let is_passphrase = |realm: &RealmKek| realm.kek.starts_with("passphrase:");
     let shares = |one: &RealmKek, other: &RealmKek| {
-        one.environment != other.environment && one.kek == other.kek && one.opens == other.opens
+        let may_be_one = one.kek == other.kek || (is_passphrase(one) && is_passphrase(other));
+        one.environment != other.environment && may_be_one && one.opens == other.opens
     };
     let named = realms
         .iter()

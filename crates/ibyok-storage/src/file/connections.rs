@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::error::{BACKEND, FileError, is_damaged, public};
+use super::error::{BACKEND, FileError, is_busy, is_damaged, public};
 use super::place::{self, Identity};
 use super::probe;
 use super::schema::{self, Found, PATIENCE};
@@ -167,8 +168,29 @@ async fn unread(path: &Path) -> Option<Error> {
     read.ok().flatten().map(|failure| FileError::Unread(failure).into())
 }
 
+/// Returns true if another connection has the file open: SQLite's exclusive mode is only for the one that is alone.
+/// A file that does not open for another reason is in nobody's use.
+pub(super) async fn is_in_use(path: &Path) -> bool {
+    let alone = options(path)
+        .busy_timeout(Duration::ZERO)
+        .locking_mode(SqliteLockingMode::Exclusive);
+    let opened = async {
+        let mut connection = alone.connect().await?;
+        let read = sqlx::query("SELECT count(*) FROM sqlite_schema")
+            .execute(&mut connection)
+            .await;
+        connection.close().await?;
+        read
+    };
+    opened.await.is_err_and(|error| is_busy(&error))
+}
+
 async fn connect(path: &Path) -> Result<SqliteConnection> {
-    let options = SqliteConnectOptions::new()
+    options(path).connect().await.map_err(|error| public(path, error))
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
         .busy_timeout(PATIENCE)
@@ -182,6 +204,5 @@ async fn connect(path: &Path) -> Result<SqliteConnection> {
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
         .thread_name(|number| format!("ibyok-store-{number}"))
-        .disable_statement_logging();
-    options.connect().await.map_err(|error| public(path, error))
+        .disable_statement_logging()
 }

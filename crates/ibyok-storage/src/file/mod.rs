@@ -146,6 +146,20 @@ impl FileStore {
         })
     }
 
+    /// Returns true if another handle has the file at `path` open, in this process or in another one of this machine. Moves the
+    /// write-ahead log of a file that is not in use into the file. False if there is no file, and if it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] as for [`open`](FileStore::open).
+    pub async fn is_in_use(path: impl AsRef<Path>) -> Result<bool> {
+        let path = place::resolve(path.as_ref())?;
+        match place::look(&path)? {
+            Some(_) => Ok(connections::is_in_use(&path).await),
+            None => Ok(false),
+        }
+    }
+
     /// The path of the file: absolute, without links.
     pub fn path(&self) -> &Path {
         &self.shared.path

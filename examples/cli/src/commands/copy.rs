@@ -20,15 +20,18 @@ const VARIABLE: &str = "IBYOK_COPY_TO";
 const URL_MAX: u64 = 4096;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A URL with a password comes by --to-file or the variable IBYOK_COPY_TO.")]
+#[command(
+    after_help = "Give a URL with a password by --to-file or the variable IBYOK_COPY_TO. Servers keep serving until the last step, which seals the \
+    old store. If the command is interrupted, run it again: it does the rest."
+)]
 pub(crate) struct Args {
-    /// Copy to this store: `file`, or a URL without a password
+    /// Copy to this store: `file`, `file:PATH`, or a URL without a password
     #[arg(long, value_name = "STORE")]
     to: Option<String>,
     /// Read the URL of the new store from this file
     #[arg(long, value_name = "FILE", conflicts_with = "to")]
     to_file: Option<PathBuf>,
-    /// Cancel an unfinished copy: the old store serves again
+    /// Cancel an unfinished copy to this store: remove the seal, so that the old store serves again
     #[arg(long)]
     cancel: bool,
 }
@@ -45,7 +48,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     confirm(
         cx,
         "move the vault to another store",
-        "at the end the old store takes no writes and serves no requests any more",
+        "the last step seals the old store, which then refuses every request",
     )?;
     let sign = spinner(cx, "copying");
     let progress = |done| sign.set_position(done);
@@ -67,10 +70,10 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io
             .warn("warning: `--store` or IBYOK_STORE names the old store: change it for every process of this vault");
     } else if !moved.is_remembered {
-        cx.io.warn("the URL holds a password, and `vault.toml` does not store passwords: set IBYOK_STORE for every process of this vault");
+        cx.io.warn("warning: the URL holds a password, and `vault.toml` does not store passwords: set IBYOK_STORE for every process of this vault");
     }
     cx.io
-        .say("restart every server on its new store; the old store answers requests with 503 and names the new one");
+        .say("restart every server with the new store; the old store refuses every request and names the new one");
     Ok(Exit::Done)
 }
 

@@ -112,6 +112,7 @@ async fn export(args: Export, cx: &mut Cx<'_>) -> Result<Exit> {
     } else {
         kek_copy::seal_to(&args.recipient, &kek)?
     };
+    record(&settings, Recorded::Export, environment.as_ref()).await?;
     write_private(&args.file, text.as_bytes())?;
     let file = args.file.display().to_string();
     if cx.globals.json {
@@ -122,6 +123,29 @@ async fn export(args: Export, cx: &mut Cx<'_>) -> Result<Exit> {
         "wrote a sealed copy of the KEK to `{file}`; store it apart from the vault and its backups"
     ));
     Ok(Exit::Done)
+}
+
+/// The act on a copy of a KEK that the log records.
+#[derive(Clone, Copy)]
+enum Recorded {
+    Export,
+    Import,
+}
+
+/// Puts a line about a copy of a KEK on the vault's log.
+async fn record(settings: &Settings, what: Recorded, environment: Option<&EnvironmentName>) -> Result<()> {
+    let ask = ask();
+    let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
+    let actor = operator_name();
+    let vault = settings.open_beside_copy(&actor, ask).await?;
+    let keks = vault.keks(&actor);
+    let recorded = match what {
+        Recorded::Export => keks.record_export(environment).await,
+        Recorded::Import => keks.record_import(environment).await,
+    };
+    let closed = vault.close().await;
+    recorded?;
+    Ok(closed?)
 }
 
 async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -146,6 +170,10 @@ async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
         }
     };
     let imported = settings.import_kek(&kek, environment.as_ref()).await?;
+    if let Err(error) = record(&settings, Recorded::Import, environment.as_ref()).await {
+        imported.take_back();
+        return Err(error);
+    }
     let file = imported.file.display().to_string();
     if cx.globals.json {
         cx.io

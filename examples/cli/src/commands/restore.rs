@@ -17,7 +17,8 @@ use ibyok_core::audit::words::counted;
 pub(crate) struct Args {
     /// The backup
     file: PathBuf,
-    /// Discard the changes since the backup that cannot be made again: new keys, values, tokens and settings
+    /// Discard the changes that were made after the backup: new keys, values, tokens and settings. Whatever this machine's audit logs
+    /// show as revoked, disabled or removed stays so
     #[arg(long)]
     accept_rollback: bool,
 }
@@ -32,7 +33,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     confirm(
         cx,
         &question,
-        "the restore replaces the store's records, and keeps the old store aside",
+        "the restore replaces every record; the old store stays beside the new one",
     )?;
     let ask = crate::settings::ask();
     let sign = spinner(cx, "restoring");
@@ -50,7 +51,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let restored = restored.map_err(|error| match error {
         ibyok_core::Error::Precondition { what } => Error::failed(
             what,
-            "add `--accept-rollback` to discard these changes; what the audit logs here know as revoked, disabled or removed stays away either way",
+            "add `--accept-rollback` to discard these changes; whatever the audit logs here show as revoked, disabled or removed stays so either way",
         ),
         error => error.into(),
     })?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::harness::Place;
+use crate::remote::Server;
 
 fn backup(place: &Place, name: &str) -> String {
     let file = place.path(name).display().to_string();
@@ -245,6 +246,23 @@ fn a_store_whose_vault_moved_away_takes_no_restore() {
 }
 
 #[test]
+fn a_restore_refuses_a_store_that_a_process_with_another_log_has_open() {
+    let place = Place::with_key("prod/openai", "sk-1");
+    let file = backup(&place, "one.backup");
+    let logs = place.path("elsewhere").display().to_string();
+    let server = Server::start_with(&place, &[("IBYOK_AUDIT", &logs)]);
+    let refused = place.ibyok(&["restore", &file, "--yes", "--accept-rollback"]).fails(1);
+    assert!(
+        refused.err.contains("vault.db") && refused.err.contains("stop every server"),
+        "{}",
+        refused.err
+    );
+    drop(server);
+    place.ibyok(&["restore", &file, "--yes", "--accept-rollback"]).ok();
+    assert_eq!(place.ibyok(&["get", "prod/openai"]).ok().out.trim(), "sk-1");
+}
+
+#[test]
 fn a_backup_never_says_that_it_contains_the_kek_of_a_single_environment() {
     let place = Place::empty();
     place.ibyok(&["init", "--kek", "prod=local"]).ok();
@@ -286,4 +304,51 @@ fn a_backup_is_written_into_no_file_that_somebody_prepared() {
     fs::set_permissions(&partial, fs::Permissions::from_mode(0o600)).unwrap();
     place.ibyok(&["backup", &file]).ok();
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// The SQL of the page that repairs one record.
+fn sql_of_the_page() -> String {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap();
+    let section = page.split("## One record from a backup").nth(1).unwrap();
+    section.split('"').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn the_page_repairs_one_record_from_a_backup_and_touches_no_other() {
+    let place = Place::with_key("prod/openai", "sk-1");
+    let file = backup(&place, "newest.backup");
+    place.set("prod/later", "sk-2");
+    let store = place.vault().join("vault.db").display().to_string();
+    let python = |script: &str, arguments: &[&str]| {
+        let run = std::process::Command::new("python3")
+            .args(["-c", script])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).unwrap().trim().to_owned()
+    };
+    let count =
+        "import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM records').fetchone()[0])";
+    let before = python(count, &[&store]);
+    let damage = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); \
+                  print(c.execute('SELECT hex(id) FROM records WHERE kind=0').fetchone()[0]); \
+                  c.execute('UPDATE records SET bytes=x\'00ff\' WHERE kind=0'); c.commit()";
+    let id = python(damage, &[&store]);
+    place.ibyok(&["get", "prod/openai"]).fails(5);
+    let scratch = place.path("scratch").display().to_string();
+    let kek = place.kek().display().to_string();
+    place
+        .ibyok(&["--vault", &scratch, "--kek-file", &kek, "restore", &file, "--yes"])
+        .ok();
+    let sql = sql_of_the_page()
+        .replace("/tmp/scratch/vault.db", &format!("{scratch}/vault.db"))
+        .replace("kind = KIND", "kind = 0")
+        .replace("'ID'", &format!("'{id}'"));
+    let run = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.commit()";
+    python(run, &[&store, &sql]);
+    assert_eq!(place.ibyok(&["get", "-n", "prod/openai"]).ok().out, "sk-1");
+    assert_eq!(place.ibyok(&["get", "-n", "prod/later"]).ok().out, "sk-2");
+    assert_eq!(python(count, &[&store]), before);
+    place.ibyok(&["audit", "verify"]).ok();
 }

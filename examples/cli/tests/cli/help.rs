@@ -2,7 +2,7 @@
 
 use crate::harness::Place;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 20] = [
     "keys set",
     "keys list",
     "rotate stage",
@@ -17,11 +17,18 @@ const VERBS: [&str; 14] = [
     "incident open",
     "scan",
     "checklist",
+    "backup",
+    "restore",
+    "copy",
+    "kek rotate",
+    "kek export",
+    "attach",
 ];
 
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "--store",
     "--kek ",
+    "--also-kek",
     "--kek-file",
     "--passphrase-file",
     "--audit <DIR>",

@@ -30,6 +30,51 @@ fn value(place: &Place, reference: &str) -> String {
     place.ibyok(&["get", "-n", reference]).ok().out
 }
 
+/// The number of lines of an action.
+fn recorded(place: &Place, action: &str) -> usize {
+    let lines = place.ibyok(&["audit", "tail", "--json", "--action", action]).ok();
+    lines.out.lines().filter(|line| !line.is_empty()).count()
+}
+
+#[test]
+fn a_copy_of_a_kek_needs_its_line_on_the_log() {
+    let place = Place::with_key("prod/key", "value");
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let logs = place.vault().join("audit");
+    let kept = place.path("audit-kept");
+    fs::rename(&logs, &kept).unwrap();
+    fs::write(&logs, "no directory").unwrap();
+    place
+        .ibyok(&["kek", "export", "copy", "--recipient", recipient])
+        .fails(5);
+    assert!(!place.path("copy").exists());
+    fs::remove_file(&logs).unwrap();
+    fs::rename(&kept, &logs).unwrap();
+    place.ibyok(&["kek", "export", "copy", "--recipient", recipient]).ok();
+    assert_eq!(recorded(&place, "kek.export"), 1);
+}
+
+#[test]
+fn passphrases_do_not_count_as_separate_because_they_may_be_the_same() {
+    let place = Place::empty();
+    let passphrase = place.write("passphrase", "correct horse battery staple");
+    let other = place.write("other", "staple battery horse correct");
+    let keks = [
+        format!("dev=passphrase:{passphrase}"),
+        format!("prod=passphrase:{other}"),
+    ];
+    place.ibyok(&["init", "--kek", &keks[0], "--kek", &keks[1]]).ok();
+    let status = place
+        .ibyok(&[
+            "status", "--json", "--kek", &keks[0], "--kek", &keks[1], "--kek", "local",
+        ])
+        .ok()
+        .json();
+    for environment in ["dev", "staging", "prod"] {
+        assert_eq!(status["separations"][environment], "policy only", "{status}");
+    }
+}
+
 #[test]
 fn environments_with_their_own_keks_are_separate() {
     let place = separate();
@@ -277,6 +322,7 @@ fn a_copy_of_the_kek_brings_a_lost_one_back() {
 
     let file = place.kek();
     let bytes = fs::read(&file).unwrap();
+    assert_eq!(recorded(&place, "kek.export"), 1, "only the copy that was made");
     fs::remove_file(&file).unwrap();
     place.ibyok(&["get", "prod/key"]).fails(5);
     place
@@ -291,6 +337,7 @@ fn a_copy_of_the_kek_brings_a_lost_one_back() {
         .ibyok(&["kek", "import", "copy", "--passphrase-file", &passphrase])
         .ok();
     assert_eq!(fs::read(&file).unwrap(), bytes);
+    assert_eq!(recorded(&place, "kek.import"), 1);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(value(&place, "prod/key"), "value");
     // Again is no harm, and another vault's copy replaces nothing.

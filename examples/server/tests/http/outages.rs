@@ -1,6 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_core::Scope;
+use ibyok_core::store::{Expect, RecordId};
+use ibyok_core::{MemoryStore, Scope, Store as _};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -83,4 +85,32 @@ async fn a_client_that_goes_away_leaves_its_line_on_the_log() {
         log.iter()
             .any(|line| line["request_id"] == "gone" && line["outcome"] == "allowed")
     );
+}
+
+#[tokio::test]
+async fn a_server_whose_vault_moved_away_says_so_and_names_no_address() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::on(store.clone(), |_, _| {}).await;
+    let token = world.admin().await;
+    let value = "/api/v1/keys/prod/openai/value";
+    assert_eq!(world.ask("GET", value, &token).await.status, 200);
+    let seal = b"this vault was moved to postgres://db.internal/vault";
+    store.put(&RecordId::SEAL, seal, Expect::Absent).await.unwrap();
+    let put = world
+        .tell("PUT", "/api/v1/keys/prod/openai", &token, "{\"value\":\"sk-2\"}")
+        .await;
+    assert_eq!(put.status, 503, "{}", put.text());
+    let mut read = world.ask("GET", value, &token).await;
+    for _ in 0..100 {
+        if read.status != 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        read = world.ask("GET", value, &token).await;
+    }
+    for answer in [put, read] {
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.json()["detail"], "the vault was moved to another store");
+        assert!(!answer.text().contains("db.internal"), "{}", answer.text());
+    }
 }
