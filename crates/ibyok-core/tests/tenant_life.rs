@@ -180,6 +180,27 @@ async fn nothing_of_a_removed_namespace_is_served_here_or_on_another_node() {
 }
 
 #[tokio::test]
+async fn a_removal_counts_the_damaged_records_that_go_with_the_namespace() {
+    let scene = Scene::new().await;
+    let (_, token) = made(&scene, "acme").await;
+    let tag = ibyok_core::tokens::token_id(&token).unwrap().tag();
+    // Kind 4: tokens.
+    let tokens = records(&scene).await.into_iter();
+    let of_it = tokens.filter(|(id, _)| id.collection().realm() == &tag && id.collection().kind().as_u8() == 4);
+    let (id, stored) = of_it.last().unwrap();
+    scene
+        .store
+        .put(&id, b"damaged", Expect::Revision(stored.revision))
+        .await
+        .unwrap();
+    let refused = namespaces(&scene).remove(&namespace("acme"), &Default::default()).await;
+    assert!(refused.unwrap_err().to_string().contains("1 damaged record"));
+    let removal = NamespaceRemoval::with_contents_of("acme");
+    let removed = namespaces(&scene).remove(&namespace("acme"), &removal).await.unwrap();
+    assert_eq!((removed.keys, removed.tokens, removed.damaged), (1, 0, 1));
+}
+
+#[tokio::test]
 async fn a_name_that_is_free_again_begins_anew() {
     let scene = Scene::new().await;
     let (_, old) = made(&scene, "acme").await;

@@ -97,11 +97,11 @@ async fn remove(name: Namespace, force: Option<String>, cx: &mut Cx<'_>) -> Resu
         if cx.globals.json {
             cx.io.answer_json(&document(&removed)?)?;
         }
-        let (keys, tokens) = (removed.keys, removed.tokens);
         cx.io.say(&format!(
-            "removed the namespace `{name}` with {} and {}",
-            counted(keys, "key"),
-            counted(tokens, "valid token")
+            "removed the namespace `{name}` with {}, {} and {}",
+            counted(removed.keys, "key"),
+            counted(removed.tokens, "valid token"),
+            counted(removed.damaged, "damaged record")
         ));
         if let Some(remains) = &removed.remains {
             cx.io.warn(&clean(remains));

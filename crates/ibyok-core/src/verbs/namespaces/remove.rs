@@ -70,6 +70,9 @@ pub struct NamespaceRemoved {
     pub keys: u64,
     /// The number of valid tokens that were revoked with it.
     pub tokens: u64,
+    /// The number of damaged records of keys and tokens that were deleted with it. An environment whose key does not open counts
+    /// as one, because its records cannot be told apart.
+    pub damaged: u64,
     /// The places that may still hold the sealed values, and until when, in words; `None` if nothing does that
     /// belongs to the store. Backups are beyond it.
     pub remains: Option<String>,
@@ -125,6 +128,7 @@ impl Namespaces {
             name: name.clone(),
             keys: count(contents.keys.len()),
             tokens: count(contents.tokens.len()),
+            damaged: contents.damaged,
             remains,
         })
     }
