@@ -186,8 +186,8 @@ async fn a_removal_counts_the_damaged_records_that_go_with_the_namespace() {
     let tag = ibyok_core::tokens::token_id(&token).unwrap().tag();
     // Kind 4: tokens.
     let tokens = records(&scene).await.into_iter();
-    let of_it = tokens.filter(|(id, _)| id.collection().realm() == &tag && id.collection().kind().as_u8() == 4);
-    let (id, stored) = of_it.last().unwrap();
+    let mut of_it = tokens.filter(|(id, _)| id.collection().realm() == &tag && id.collection().kind().as_u8() == 4);
+    let (id, stored) = of_it.next().unwrap();
     scene
         .store
         .put(&id, b"damaged", Expect::Revision(stored.revision))

@@ -40,10 +40,10 @@ pub(super) fn command(settings: bool) -> Command {
     command.mut_subcommands(with_tokens)
 }
 
-/// Returns true if help shows the settings: where they are asked for, and of `init`, which writes them down.
+/// Returns true if help shows the settings: where they are asked for, and of the verbs that write them down.
 fn wants_settings(arguments: &[OsString]) -> bool {
     let mut ours = arguments.iter().take_while(|argument| *argument != "--");
-    ours.any(|argument| argument == "--help-all" || argument == "init")
+    ours.any(|argument| ["--help-all", "init", "attach"].iter().any(|word| argument == *word))
 }
 
 fn with_tokens(verb: Command) -> Command {

@@ -333,7 +333,7 @@ fn the_page_repairs_one_record_from_a_backup_and_touches_no_other() {
     let before = python(count, &[&store]);
     let damage = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); \
                   print(c.execute('SELECT hex(id) FROM records WHERE kind=0').fetchone()[0]); \
-                  c.execute('UPDATE records SET bytes=x\'00ff\' WHERE kind=0'); c.commit()";
+                  c.execute('UPDATE records SET bytes=? WHERE kind=0', (b'damaged',)); c.commit()";
     let id = python(damage, &[&store]);
     place.ibyok(&["get", "prod/openai"]).fails(5);
     let scratch = place.path("scratch").display().to_string();
@@ -347,8 +347,8 @@ fn the_page_repairs_one_record_from_a_backup_and_touches_no_other() {
         .replace("'ID'", &format!("'{id}'"));
     let run = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.commit()";
     python(run, &[&store, &sql]);
+    assert_eq!(python(count, &[&store]), before);
     assert_eq!(place.ibyok(&["get", "-n", "prod/openai"]).ok().out, "sk-1");
     assert_eq!(place.ibyok(&["get", "-n", "prod/later"]).ok().out, "sk-2");
-    assert_eq!(python(count, &[&store]), before);
     place.ibyok(&["audit", "verify"]).ok();
 }

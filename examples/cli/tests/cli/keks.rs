@@ -1,6 +1,7 @@
 //! KEKs: one for each environment, and the change from one to another.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::harness::Place;
@@ -59,6 +60,9 @@ fn passphrases_do_not_count_as_separate_because_they_may_be_the_same() {
     let place = Place::empty();
     let passphrase = place.write("passphrase", "correct horse battery staple");
     let other = place.write("other", "staple battery horse correct");
+    for file in [&passphrase, &other] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let keks = [
         format!("dev=passphrase:{passphrase}"),
         format!("prod=passphrase:{other}"),
@@ -215,7 +219,6 @@ fn the_kek_changes_between_files_and_passphrases() {
     let first = place.write("first", "correct horse battery staple");
     let second = place.write("second", "staple battery horse correct");
     for file in [&first, &second] {
-        use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
     place
@@ -297,7 +300,6 @@ fn a_kek_that_cannot_be_used_changes_nothing() {
 
 #[test]
 fn a_copy_of_the_kek_brings_a_lost_one_back() {
-    use std::os::unix::fs::PermissionsExt;
     let place = Place::with_key("prod/key", "value");
     let passphrase = place.write("passphrase", "correct horse battery staple");
     let wrong = place.write("wrong", "staple battery horse correct");
