@@ -64,6 +64,9 @@ mod gate;
 /// A store that is away, does not write, or forgot.
 mod outage;
 
+/// A primary that is lost, and a replica that lagged behind it.
+mod failover;
+
 /// Starting together, and stores that are another vault's.
 mod start;
 

@@ -277,7 +277,7 @@ impl Settings {
             .map_err(Unsettled::NotBegun)?;
         let session = vault.operator(restore.actor);
         let taken = restore.backup.created();
-        let mut settled = session.backups().settle(taken, restore.accept_rollback).await;
+        let mut settled = session.backups().settle(Some(taken), restore.accept_rollback).await;
         if is_new && settled.is_ok() {
             let floors = restore.backup.floors().map_err(Unsettled::HalfWay)?;
             if let Err(error) = session.floors().import(&mut floors.as_slice()).await {

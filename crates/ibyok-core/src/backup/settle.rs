@@ -29,20 +29,21 @@ pub struct Settled {
 }
 
 impl BackupVerbs<'_> {
-    /// Makes a restored store the newest state of the vault, for an operator of the vault's home. Everything that was revoked, disabled,
-    /// destroyed or removed since, as far as the floors and the log of this node know, is taken away again. Then every other record
-    /// counts as the newest one.
+    /// Makes an older store the newest state of the vault, for an operator of the vault's home: one that was restored from a backup, or one
+    /// after a failover that lost the last changes. Everything that was revoked, disabled, destroyed or removed since, as far as the
+    /// floors and the log of this node know, is taken away again. Then every other record counts as the newest one.
     ///
-    /// `taken` is the time at which the backup was taken, for the log. A crash in between leaves older records refused. The same call does the rest.
+    /// `taken` is the time at which the backup was taken, for the log; `None` without a backup. A crash in between leaves older records
+    /// refused. The same call does the rest.
     ///
     /// # Errors
     /// [`Error::Precondition`] if other changes since are lost and `accept_rollback` is false; [`Error::Denied`] for a token and for an
     /// operator of another namespace; [`Error::Unavailable`].
-    pub async fn settle(self, taken: Timestamp, accept_rollback: bool) -> Result<Settled> {
+    pub async fn settle(self, taken: Option<Timestamp>, accept_rollback: bool) -> Result<Settled> {
         let principal = self.session.operator_of_home(Action::VaultRestore).await?;
         let mut attempt = self.session.attempt(Action::VaultRestore);
         self.session.authenticate(&mut attempt).await?;
-        attempt.facts.target = Some(("backup", format!("{taken:.0}")));
+        attempt.facts.target = taken.map(|taken| ("backup", format!("{taken:.0}")));
         let recorder = &self.session.inner.recorder;
         let older = recorder
             .refusing(&attempt, self.session.floors().rolled_back().await)
@@ -140,7 +141,7 @@ pub(crate) fn refuse_losses(since: &ChangesSince) -> Result<()> {
     };
     Err(Error::Precondition {
         what: format!(
-            "the vault has newer changes of {} than the backup, which the restore would discard: {}{more}",
+            "the vault has newer changes of {} than the store, and accepting the store would discard them: {}{more}",
             counted(since.lost.len(), "record"),
             named.join(", ")
         ),

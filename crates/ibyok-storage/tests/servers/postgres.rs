@@ -41,6 +41,39 @@ impl Postgres {
         postgres
     }
 
+    /// Starts a standby of another server, which follows it asynchronously.
+    pub fn standby_of(primary: &Postgres) -> Self {
+        let directory = place();
+        let mut backup = program("pg_basebackup");
+        backup
+            .args([
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "--no-sync",
+            ])
+            .arg(format!("--dbname={}", primary.url()))
+            .arg("--pgdata")
+            .arg(directory.path().join("data"));
+        output(&mut backup);
+        let mut standby = Postgres {
+            directory,
+            port: free_port(),
+            settings: primary.settings.clone(),
+            child: None,
+        };
+        standby.restart();
+        standby
+    }
+
+    /// Makes a standby the primary, at the port of the old one, which no longer runs.
+    pub fn take_over(&mut self, port: u16) {
+        self.psql("SELECT pg_promote()");
+        self.kill();
+        self.port = port;
+        self.restart();
+    }
+
     /// Starts it again, after [`kill`](Postgres::kill).
     pub fn restart(&mut self) {
         let data = self.directory.path().join("data");

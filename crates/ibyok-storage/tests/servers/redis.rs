@@ -30,6 +30,25 @@ impl Redis {
         redis
     }
 
+    /// Starts a replica of another server, which follows it asynchronously.
+    pub fn replica_of(primary: &Redis) -> Self {
+        let port = primary.port.to_string();
+        let replica = Redis::start(&["--replicaof", "127.0.0.1", &port, "--masterauth", PASSWORD]);
+        until("the replica does not follow", || {
+            replica.cli(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        replica
+    }
+
+    /// Makes a replica the primary, at the port of the old one, which no longer runs.
+    pub fn take_over(&mut self, port: u16) {
+        self.cli(&["REPLICAOF", "NO", "ONE"]);
+        self.kill();
+        self.settings.clear();
+        self.port = port;
+        self.restart();
+    }
+
     /// Starts it again, after [`kill`](Redis::kill).
     pub fn restart(&mut self) {
         let log = self.directory.log();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ibyok_core::backups::Backup;
+use ibyok_core::backups::{Backup, ChangesSince};
 use ibyok_settings::{Passphrase, Restore, operator_name};
 use serde_json::{Value, json};
 
@@ -48,13 +48,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         })
         .await;
     sign.finish_and_clear();
-    let restored = restored.map_err(|error| match error {
-        ibyok_core::Error::Precondition { what } => Error::failed(
-            what,
-            "add `--accept-rollback` to discard these changes; whatever the audit logs here show as revoked, disabled or removed stays so either way",
-        ),
-        error => error.into(),
-    })?;
+    let restored = restored.map_err(unless_accepted)?;
     let kept = restored.kept.as_ref().map(|path| path.display().to_string());
     let kek_file = restored.kek_file.as_ref().map(|path| path.display().to_string());
     if cx.globals.json {
@@ -72,19 +66,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io
             .answer_line(&format!("restored {records} of {:.0}", restored.info.created))?;
     }
-    let since = &restored.settled.since;
-    for again in &since.again {
-        let name = again.name.as_deref().unwrap_or("without a known name");
-        cx.io.say(&format!(
-            "taken away again since the backup: {} `{name}` ({})",
-            again.kind, again.change
-        ));
-    }
-    for lost in &since.lost {
-        let name = lost.name.as_deref().unwrap_or(&lost.record);
-        cx.io
-            .warn(&format!("warning: discarded newer changes of {} `{name}`", lost.kind));
-    }
+    tell_changes(&restored.settled.since, cx);
     if let Some(kept) = kept {
         cx.io.say(&format!(
             "the old store is in `{kept}`; remove it when the restored vault is right"
@@ -94,4 +76,29 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io.say(&format!("wrote the KEK of the backup to `{kek}`"));
     }
     Ok(Exit::Done)
+}
+
+/// The refusal of losses, with the flag that accepts them.
+pub(super) fn unless_accepted(error: ibyok_core::Error) -> Error {
+    match error {
+        ibyok_core::Error::Precondition { what } => Error::failed(
+            what,
+            "add `--accept-rollback` to discard these changes; whatever the audit logs here show as revoked, disabled or removed stays so either way",
+        ),
+        error => error.into(),
+    }
+}
+
+/// Names each change that was made again, and each that is lost.
+pub(super) fn tell_changes(since: &ChangesSince, cx: &mut Cx<'_>) {
+    for again in &since.again {
+        let name = again.name.as_deref().unwrap_or("without a known name");
+        cx.io
+            .say(&format!("taken away again: {} `{name}` ({})", again.kind, again.change));
+    }
+    for lost in &since.lost {
+        let name = lost.name.as_deref().unwrap_or(&lost.record);
+        cx.io
+            .warn(&format!("warning: discarded newer changes of {} `{name}`", lost.kind));
+    }
 }

@@ -96,6 +96,43 @@ fn an_older_store_with_the_floors_deleted_serves_nothing_until_it_is_accepted_by
 }
 
 #[test]
+fn what_an_older_store_lost_is_taken_away_again_and_other_losses_need_leave() {
+    let place = Place::with_key("dev/a", "1");
+    place.set("dev/b", "1");
+    let token = place.token(&["ci", "--env", "dev"]);
+    let older = copy_of_store(&place);
+    place.ibyok(&["tokens", "revoke", "ci", "--yes"]).ok();
+    place.ibyok(&["keys", "disable", "dev/b", "--yes"]).ok();
+    put_back(&older);
+    let reapply = ["audit", "floors", "reapply"];
+    let done = place.ibyok(&[&reapply[..], &["--yes", "--json"]].concat()).ok().json();
+    let again = done["again"].as_array().unwrap();
+    assert_eq!((again.len(), done["lost"].as_array().unwrap().len()), (2, 0), "{done}");
+    place.ibyok(&["get", "dev/a"]).env("IBYOK_TOKEN", &token).fails(3);
+    place.ibyok(&["get", "dev/b"]).fails(4);
+    assert_eq!(place.ibyok(&["get", "-n", "dev/a"]).ok().out, "1");
+    place.ibyok(&["audit", "verify"]).ok();
+
+    let older = copy_of_store(&place);
+    place.set("dev/a", "2");
+    put_back(&older);
+    let refused = place.ibyok(&[&reapply[..], &["--yes"]].concat()).fails(1);
+    assert!(
+        refused.err.contains("`a`") && refused.err.contains("--accept-rollback"),
+        "{}",
+        refused.err
+    );
+    place.ibyok(&["get", "dev/a"]).fails(5);
+    // Without a terminal, nobody can answer the question.
+    place.ibyok(&[&reapply[..], &["--accept-rollback"]].concat()).fails(2);
+    place
+        .ibyok(&[&reapply[..], &["--accept-rollback", "--yes"]].concat())
+        .ok();
+    assert_eq!(place.ibyok(&["get", "-n", "dev/a"]).ok().out, "1");
+    place.ibyok(&reapply).env("IBYOK_TOKEN", &token).fails(3);
+}
+
+#[test]
 fn floors_go_to_a_node_without_a_history_whole_or_not_at_all() {
     let place = Place::with_key("dev/a", "1");
     let token = place.token(&["ci", "--env", "dev"]);

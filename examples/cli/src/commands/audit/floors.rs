@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use ibyok_core::floors::RolledBack;
 use serde_json::json;
 
-use crate::access::{Access, Here, document_of as document};
+use crate::access::{Access, Here, document_of as document, only_operator};
 use crate::commands::Cx;
 use crate::commands::confirm::confirm;
+use crate::commands::restore::{tell_changes, unless_accepted};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::spinner;
@@ -31,6 +32,16 @@ pub(crate) enum Verb {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Revoke, disable and remove again what an older store lost, as after a failover to a replica that lagged behind
+    #[command(
+        after_help = "Run it on each machine whose node made changes before the failover: it knows them by its own log and floors. Changes that took \
+        nothing away are listed, and nothing is done unless `--accept-rollback` discards them."
+    )]
+    Reapply {
+        /// Discard the other changes that the store lost: new keys, values, tokens and settings
+        #[arg(long)]
+        accept_rollback: bool,
+    },
     /// Verify the floors, rebuild from the log the floors that differ, and acknowledge the findings
     Rebuild {
         /// Accept the records that are older in the store, after you restored an older store on purpose. Lists the records, asks
@@ -49,6 +60,13 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Import { file } => {
             cx.with_vault("audit floors import", async |here, cx| import(&file, here, cx).await)
                 .await
+        }
+        Verb::Reapply { accept_rollback } => {
+            only_operator("audit floors reapply", cx.globals, cx.environment)?;
+            cx.with_vault("audit floors reapply", async |here, cx| {
+                reapply(accept_rollback, here, cx).await
+            })
+            .await
         }
         Verb::Rebuild { accept_rollback } => rebuild(accept_rollback, cx).await,
     }
@@ -82,6 +100,25 @@ async fn import(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io.answer_json(&json!({ "floors": count }))?;
     }
     cx.io.say(&format!("this node now holds {}", counted(count, "floor")));
+    Ok(Exit::Done)
+}
+
+async fn reapply(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    confirm(
+        cx,
+        "revoke, disable and remove again what the store lost",
+        "older records of the store become the newest ones, without what was taken away since",
+    )?;
+    let spinner = spinner(cx, "comparing the store with the floors and the logs");
+    let settled = here.session().backups().settle(None, accept_rollback).await;
+    spinner.finish_and_clear();
+    let settled = settled.map_err(unless_accepted)?;
+    if cx.globals.json {
+        cx.io.answer_json(&document(&settled)?)?;
+    }
+    tell_changes(&settled.since, cx);
+    cx.io
+        .say(&format!("accepted {}", counted(settled.accepted, "older record")));
     Ok(Exit::Done)
 }
 
