@@ -229,7 +229,7 @@ verbs! {
     };
     "known_values.shared" => |s, _t| vec![own(s.known_values().shared().await)];
     "backups.write" => |s, _t| vec![refusal(s.backups().write(Path::new("no.backup"), Default::default()).await)];
-    "backups.settle" => |s, _t| vec![refusal(s.backups().settle(s.now(), true).await)];
+    "backups.settle" => |s, _t| vec![refusal(s.backups().settle(None, true).await)];
     "attestations.add" => |s, _t| vec![own(s.attestations().add("backup", None).await)];
     "attestations.list" => |s, _t| vec![own(s.attestations().list().await)];
     "whoami" => |s, _t| vec![own(s.whoami().await)];
