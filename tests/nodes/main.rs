@@ -22,6 +22,9 @@ mod shared;
 /// Nodes on a store, and the calls to them.
 mod site;
 
+/// A machine on which real programs run.
+mod machine;
+
 /// Makes one test of each store out of a function that takes a [`shared::Shared`].
 macro_rules! on {
     ($($store:ident)+, $($promise:ident)+) => { $crate::on!(@ ($($store)+) ($($promise)+)); };
@@ -66,6 +69,9 @@ mod outage;
 
 /// A primary that is lost, and a replica that lagged behind it.
 mod failover;
+
+/// The years of a vault: moves, KEKs, a lost machine and a restore.
+mod drill;
 
 /// Starting together, and stores that are another vault's.
 mod start;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use ibyok_tests::{Finished, Home, Request, Run, Server, ServerOptions, wait_until};
+use ibyok_tests::{Finished, Request, Server, wait_until};
 
-use crate::PROGRAMS;
 use crate::kms_stub::{Fault, KmsStub, REGION};
+use crate::machine::Machine;
 use crate::proxy::{self, Proxy};
 use crate::shared::Shared;
 
@@ -17,59 +17,13 @@ const PROMISED: Duration = Duration::from_secs(1);
 /// The longest time until a server serves again after its store or KMS does.
 const BACK: Duration = Duration::from_secs(2);
 
-/// A machine with its vault elsewhere: what each program of it is given.
-struct Elsewhere {
-    home: Home,
-    variables: Vec<(String, String)>,
-}
-
-impl Elsewhere {
-    fn new(variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter();
-        Elsewhere {
-            home: Home::empty(PROGRAMS),
-            variables: variables
-                .map(|(name, value)| ((*name).into(), (*value).into()))
-                .collect(),
-        }
-    }
-
-    fn ibyok(&self, args: &[&str]) -> Run {
-        let run = self.home.ibyok(args);
-        let variables = self.variables.iter();
-        variables.fold(run, |run, (name, value)| run.env(name, value))
-    }
-
-    /// A server, with a variable of its own in place of the others'.
-    fn serve(&self, own: &[(&str, &str)]) -> Server {
-        let all = self
-            .variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        let options = all.chain(own.iter().copied());
-        let options = options.fold(ServerOptions::default(), |options, (name, value)| {
-            options.env(name, value)
-        });
-        self.home.serve_with(options)
-    }
-
-    /// A key in prod, and tokens that read it.
-    fn fill<const N: usize>(&self, tokens: [&str; N]) -> [String; N] {
-        self.ibyok(&["keys", "set", "prod/key"]).input("the value").run().done();
-        tokens.map(|name| {
-            let issued = self.ibyok(&["tokens", "issue", name, "--env", "prod"]).run();
-            issued.done().text()
-        })
-    }
-}
-
 fn refused(server: &Server, token: &str) {
     let answer = server.retrieve(token, "prod/key").is_problem(503, "unavailable");
     assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
 }
 
 async fn a_server_cut_off_in_silence_answers_503_and_names_its_lease(shared: Shared) {
-    let there = Elsewhere::new(&[("IBYOK_STORE", &shared.url())]);
+    let there = Machine::new(&[("IBYOK_STORE", &shared.url())]);
     there.ibyok(&["init"]).run().done();
     let [kept, revoked] = there.fill(["kept", "revoked"]);
     let proxy = Proxy::start(shared.port());
@@ -114,10 +68,10 @@ async fn a_server_cut_off_in_silence_answers_503_and_names_its_lease(shared: Sha
 
 async fn a_second_machine_attaches_with_a_copy_of_the_kek(shared: Shared) {
     let url = shared.url();
-    let first = Elsewhere::new(&[("IBYOK_STORE", &url)]);
+    let first = Machine::new(&[("IBYOK_STORE", &url)]);
     first.ibyok(&["init"]).run().done();
     let [token] = first.fill(["reader"]);
-    let second = Elsewhere::new(&[("IBYOK_STORE", &url)]);
+    let second = Machine::new(&[("IBYOK_STORE", &url)]);
     let passphrase = first.home.input("passphrase", "correct horse battery staple");
     let passphrase = passphrase.display().to_string();
     let copy = first.home.path("inputs/copy").display().to_string();
@@ -148,7 +102,7 @@ async fn a_second_machine_attaches_with_a_copy_of_the_kek(shared: Shared) {
 #[test]
 fn a_vault_moves_to_a_kms_and_back_with_one_call_each_way_for_each_environment() {
     let kms = KmsStub::start();
-    let there = Elsewhere::new(&[
+    let there = Machine::new(&[
         ("AWS_ENDPOINT_URL_KMS", &kms.endpoint()),
         ("AWS_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -202,7 +156,7 @@ fn a_vault_moves_to_a_kms_and_back_with_one_call_each_way_for_each_environment()
 
 async fn a_store_that_is_away_or_refuses_is_said_at_the_start(mut shared: Shared) {
     let url = shared.url();
-    let there = Elsewhere::new(&[("IBYOK_STORE", &url)]);
+    let there = Machine::new(&[("IBYOK_STORE", &url)]);
     there.ibyok(&["init"]).run().done();
     let says_no_password = |finished: Finished| {
         let said = finished.text() + &finished.said();
@@ -224,7 +178,7 @@ async fn a_store_that_is_away_or_refuses_is_said_at_the_start(mut shared: Shared
 #[test]
 fn a_server_under_aws_kms_serves_for_its_period_without_it_and_returns_with_it() {
     let (mut kms, shared) = (KmsStub::start(), Shared::postgres());
-    let there = Elsewhere::new(&[
+    let there = Machine::new(&[
         ("IBYOK_STORE", &shared.url()),
         ("IBYOK_KEK", "aws-kms:alias/ibyok"),
         ("AWS_ENDPOINT_URL_KMS", &kms.endpoint()),
