@@ -73,6 +73,9 @@ mod failover;
 /// The years of a vault: moves, KEKs, a lost machine and a restore.
 mod drill;
 
+/// The commands of the operators' page.
+mod runbook;
+
 /// Starting together, and stores that are another vault's.
 mod start;
 

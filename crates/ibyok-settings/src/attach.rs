@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use ibyok_core::kek::{KekId, Keyring};
 use ibyok_core::secrecy::ExposeSecret as _;
-use ibyok_core::{EnvironmentName, Error, LocalKek, Result, Secret, Vault, kek::Keyring, status::vault_in};
+use ibyok_core::{EnvironmentName, Error, LocalKek, Result, Secret, Vault, status::vault_in};
 
 use crate::create::only_here;
 use crate::directory;
@@ -36,6 +37,8 @@ pub struct Imported {
     pub file: PathBuf,
     /// True if the file held this KEK already.
     pub was_there: bool,
+    /// True if the KEK opened an environment of the vault. False if there is no vault yet, as before a restore.
+    pub opened: bool,
 }
 
 impl Imported {
@@ -118,37 +121,55 @@ impl Settings {
         Secret::read(&mut open, limit).map_err(|error| Error::Kek { source: error.into() })
     }
 
-    /// Writes a local KEK, taken from a copy, to its place, once it has opened an environment of the vault.
+    /// Writes a local KEK, taken from a copy, to its place, once it has opened an environment of the vault. Without a vault, writes it to
+    /// the file that the settings name, for a restore.
     ///
     /// # Errors
     /// [`Error::Exists`] if the place holds another KEK, [`Error::Kek`] if the KEK does not open the vault, [`Error::Invalid`] if the vault's KEK is
     /// not a file. Nothing is written then.
     pub async fn import_kek(&self, kek: &Secret, environment: Option<&EnvironmentName>) -> Result<Imported> {
-        let store = self.open_store().await?;
-        let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
-        let file = self.local_file(&id, environment)?;
-        let read = || LocalKek::from_reader(&mut kek.expose_secret());
-        let new = read().map_err(|error| Error::Kek { source: error.into() })?;
+        let new = LocalKek::from_reader(&mut kek.expose_secret());
+        let new = new.map_err(|error| Error::Kek { source: error.into() })?;
         let new_id = new.id();
+        let store = self.open_store().await?;
+        let Some(id) = vault_in(store.as_ref()).await? else {
+            let file = self.given.kek_file.as_ref().map(PathBuf::from);
+            let file = file.ok_or_else(|| Error::NotFound {
+                what: format!("vault in `{}`", self.directory.display()),
+                hint: Some("name the file for the KEK with `--kek-file`, to restore a backup with it".into()),
+            })?;
+            return Self::put_kek(file, kek, &new_id, false);
+        };
+        let file = self.local_file(&id, environment)?;
         let ring = match environment.filter(|name| self.keks.of.contains_key(*name)) {
             Some(name) => Keyring::default().with_kek_for(name.as_str(), std::sync::Arc::new(new)),
             None => Keyring::new(std::sync::Arc::new(new)),
         };
         Vault::builder().shared_store(store).keyring(ring).reach().await?;
-        if std::fs::symlink_metadata(&file).is_ok() {
+        Self::put_kek(file, kek, &new_id, true)
+    }
+
+    /// Writes a KEK to a file, unless the file holds it.
+    fn put_kek(file: PathBuf, kek: &Secret, id: &KekId, opened: bool) -> Result<Imported> {
+        let was_there = std::fs::symlink_metadata(&file).is_ok();
+        if was_there {
             let there = LocalKek::from_file(&file).map_err(|error| Error::Kek { source: error.into() })?;
-            return match there.id() == new_id {
-                true => Ok(Imported { file, was_there: true }),
-                false => Err(Error::Exists {
+            if there.id() != *id {
+                return Err(Error::Exists {
                     what: format!("another KEK in `{}`", file.display()),
-                }),
-            };
+                });
+            }
+        } else {
+            if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                directory::make(parent)?;
+            }
+            directory::write_file(&file, kek.expose_secret())?;
         }
-        if let Some(parent) = file.parent() {
-            directory::make(parent)?;
-        }
-        directory::write_file(&file, kek.expose_secret())?;
-        Ok(Imported { file, was_there: false })
+        Ok(Imported {
+            file,
+            was_there,
+            opened,
+        })
     }
 
     /// Reads the passphrase of a copy from its file, or asks for it.

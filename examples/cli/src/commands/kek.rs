@@ -47,6 +47,10 @@ pub(crate) struct Export {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The command checks that the KEK opens the vault. On a machine without the vault, as before a restore, `--kek-file FILE` names the \
+    file for the KEK."
+)]
 pub(crate) struct Import {
     /// The file of the copy
     file: PathBuf,
@@ -170,20 +174,23 @@ async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
         }
     };
     let imported = settings.import_kek(&kek, environment.as_ref()).await?;
-    if let Err(error) = record(&settings, Recorded::Import, environment.as_ref()).await {
+    if imported.opened
+        && let Err(error) = record(&settings, Recorded::Import, environment.as_ref()).await
+    {
         imported.take_back();
         return Err(error);
     }
     let file = imported.file.display().to_string();
     if cx.globals.json {
         cx.io
-            .answer_json(&json!({ "kek_file": file, "was_there": imported.was_there }))?;
+            .answer_json(&json!({ "kek_file": file, "was_there": imported.was_there, "opened": imported.opened }))?;
     } else {
         cx.io.answer_line(&file)?;
     }
-    cx.io.say(match imported.was_there {
-        true => "the KEK is in its place already",
-        false => "the KEK is in its place, and opens the vault",
+    cx.io.say(match (imported.opened, imported.was_there) {
+        (true, true) => "the KEK is in its place already",
+        (true, false) => "the KEK is in its place, and opens the vault",
+        (false, _) => "the KEK is in the file; there is no vault here yet, so nothing checked that it opens one",
     });
     Ok(Exit::Done)
 }

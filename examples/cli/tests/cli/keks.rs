@@ -360,6 +360,51 @@ fn a_copy_of_the_kek_brings_a_lost_one_back() {
 }
 
 #[test]
+fn a_copy_of_a_kek_and_a_backup_restore_a_vault_on_a_new_machine() {
+    let place = Place::with_key("prod/key", "value");
+    let passphrase = place.write("passphrase", "correct horse battery staple");
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    let [copy, backup] = ["copy", "all.backup"].map(|name| place.path(name).display().to_string());
+    place
+        .ibyok(&["kek", "export", &copy, "--passphrase-file", &passphrase])
+        .ok();
+    place.ibyok(&["backup", &backup]).ok();
+    let new = Place::empty();
+    let import = ["kek", "import", &copy, "--passphrase-file", &passphrase];
+    let refused = new.ibyok(&import).fails(4);
+    assert!(refused.err.contains("--kek-file"), "{}", refused.err);
+    let file = new.path("keks/the.kek").display().to_string();
+    let import = [&import[..], &["--kek-file", &file, "--json"]].concat();
+    let imported = new.ibyok(&import).ok().json();
+    assert_eq!(
+        (&imported["opened"], &imported["was_there"]),
+        (&false.into(), &false.into())
+    );
+    assert!(!new.vault().exists(), "an import makes no vault");
+    new.ibyok(&["--kek-file", &file, "restore", &backup, "--yes"]).ok();
+    assert_eq!(
+        new.ibyok(&["--kek-file", &file, "get", "-n", "prod/key"]).ok().out,
+        "value"
+    );
+    // A file with another KEK stays as it is.
+    let other = Place::new();
+    let taken = other.kek().display().to_string();
+    let before = fs::read(&taken).unwrap();
+    let empty = Place::empty();
+    let import = [
+        "kek",
+        "import",
+        &copy,
+        "--passphrase-file",
+        &passphrase,
+        "--kek-file",
+        &taken,
+    ];
+    empty.ibyok(&import).fails(1);
+    assert_eq!(fs::read(&taken).unwrap(), before);
+}
+
+#[test]
 fn attach_needs_a_store_elsewhere_and_replaces_nothing() {
     let place = Place::empty();
     place.ibyok(&["attach"]).fails(2);
