@@ -81,7 +81,7 @@ pub use read::{
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
     AuditHome, Batch, FileSink, FileSinkBuilder, Gap, GapKind, LaterSync, LogPlace, LogSink, Sink, SinkDescription,
-    SinkDurability, StdoutSink, begun_logs_in, is_written,
+    SinkDurability, StdoutSink, TemporaryPlace, begun_logs_in, copy_logs, is_written,
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};
 pub use verify::{

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use ibyok_core::{
     Code, Error, FileSink, KeyRef, LocalKek, MemoryStore, Secret, Sink, Vault,
-    audit::{Batch, Error as LogError, MemoryHome, SinkDescription, SinkDurability, StdoutSink},
+    audit::{
+        Batch, Error as LogError, Filter, Home, MemoryHome, SinkDescription, SinkDurability, StdoutSink, VerifyFault,
+    },
 };
 
 const KEK: [u8; 32] = [7; 32];
@@ -93,6 +95,114 @@ async fn a_node_with_an_empty_directory_has_the_floors_of_its_home() {
     let vault = builder(&older).await.open().await.unwrap();
     let refused = vault.operator("ann").retrieve(&key()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Integrity, "{refused}");
+    vault.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_a_disk_has_floors_at_each_start_and_finds_no_fault_in_that() {
+    let (store, home) = (MemoryStore::new(), MemoryHome::new());
+    let vault = create(&store, &home).await.unwrap();
+    let keys = vault.operator("ann");
+    keys.keys().set(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
+    vault.close().await.unwrap();
+    for _ in 0..3 {
+        let vault = open(&store, &home).await.unwrap();
+        let operator = vault.operator("ann");
+        let floors = operator.floors().verify().await.unwrap();
+        assert!(floors.ok, "{:?}", floors.findings);
+        assert!(floors.records > 0, "the floors come from the log");
+        let ready = vault.ready().await;
+        assert!(ready.is_ready(), "{ready:?}");
+        vault.close().await.unwrap();
+    }
+    assert_eq!(count(&home, "log.floors_rebuilt"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_of_one_home_write_logs_of_their_own_and_read_each_others_lines() {
+    let (store, home) = (MemoryStore::new(), MemoryHome::new());
+    let first = create(&store, &home).await.unwrap();
+    let second = open(&store, &home).await.unwrap();
+    let (ann, bob) = (first.operator("ann"), second.operator("bob"));
+    ann.keys().set(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
+    bob.retrieve(&key()).await.unwrap();
+    ann.retrieve(&key()).await.unwrap();
+    for session in [&ann, &bob] {
+        let lines = session.audit().lines(&Filter::default()).await.unwrap();
+        let entries: Vec<_> = lines.map(|line| line.unwrap().entry().clone()).collect();
+        let retrievals = entries.iter().filter(|entry| entry.action == "key.retrieve");
+        let mut by: Vec<_> = retrievals.filter_map(|entry| entry.principal.id.clone()).collect();
+        by.sort();
+        assert_eq!(by, ["ann", "bob"]);
+        let report = session.audit().verify(&[]).await.unwrap();
+        assert!(report.ok, "{report:?}");
+        assert_eq!(report.logs.len(), 2);
+    }
+    let mut follow = ann.audit().follow(&Filter::default()).await.unwrap();
+    bob.retrieve(&key()).await.unwrap();
+    let is_there = async {
+        loop {
+            let lines = follow.poll().await.unwrap();
+            if lines
+                .iter()
+                .any(|line| line.entry().principal.id.as_deref() == Some("bob"))
+            {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), is_there)
+        .await
+        .unwrap();
+    first.close().await.unwrap();
+    second.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_is_changed_in_the_home_is_found_by_a_node_that_runs_and_by_one_that_starts() {
+    let (store, home) = (MemoryStore::new(), MemoryHome::new());
+    let vault = create(&store, &home).await.unwrap();
+    let operator = vault.operator("ann");
+    operator.keys().set(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
+    operator.retrieve(&key()).await.unwrap();
+    assert!(operator.audit().verify(&[]).await.unwrap().ok);
+    let (log, file) = (home.logs().unwrap().remove(0), "audit-00000001.log");
+    let whole = home.read(&log, file, 0, 1 << 20).unwrap();
+    let forged = String::from_utf8(whole)
+        .unwrap()
+        .replacen("key.retrieve", "key.retrieve2", 1)
+        .replacen("\"ann\"", "\"an\"", 1);
+    home.replace(&log, file, forged.as_bytes()).unwrap();
+    let report = operator.audit().verify(&[]).await.unwrap();
+    assert!(!report.ok, "its own copy is whole, and the home is not");
+    // The node goes on, or says that it cannot; it never writes over the home's bytes.
+    drop(operator.retrieve(&key()).await);
+    drop(vault.close().await);
+
+    let vault = open(&store, &home).await.unwrap();
+    let operator = vault.operator("ann");
+    operator.retrieve(&key()).await.unwrap();
+    let report = operator.audit().verify(&[]).await.unwrap();
+    assert!(!report.ok);
+    assert!(
+        !operator.floors().verify().await.unwrap().ok,
+        "floors from a changed log are a finding"
+    );
+    vault.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_gone_from_the_home_is_missed() {
+    let (store, home) = (MemoryStore::new(), MemoryHome::new());
+    create(&store, &home).await.unwrap().close().await.unwrap();
+    let vault = open(&store, &MemoryHome::new()).await.unwrap();
+    let report = vault.operator("ann").audit().verify(&[]).await.unwrap();
+    let missing = report
+        .findings
+        .iter()
+        .any(|finding| finding.what == VerifyFault::Missing);
+    assert!(missing, "{report:?}");
     vault.close().await.unwrap();
 }
 

@@ -34,8 +34,9 @@ pub struct Given {
     pub kek_file: Option<String>,
     /// `--passphrase-file`, `IBYOK_PASSPHRASE_FILE`: where the passphrase is.
     pub passphrase_file: Option<String>,
-    /// `--audit`, `IBYOK_AUDIT`: the directory of the logs (or `file`, the usual one); `,stdout` after it copies lines to standard output,
-    /// and `,webhook:https://…` and the like to further sinks. In the file it may also be a list.
+    /// `--audit`, `IBYOK_AUDIT`: the directory of the logs (or `file`, the usual one), or the URL of the database that keeps them and after
+    /// it a directory for its copy. `,stdout` copies lines to standard output, and `,webhook:https://…` and the like to further sinks. In the
+    /// file it may also be a list.
     #[serde(default, deserialize_with = "list_or_text")]
     pub audit: Option<String>,
     /// `IBYOK_AUDIT_SINKS`: further sinks of the log, separated by commas or white space.
@@ -109,33 +110,25 @@ impl Given {
     /// The same with the store's URL from a file, where the variable `IBYOK_STORE_FILE` names one: so that its password is
     /// not in the environment.
     pub(crate) fn with_store_from(mut self, path: Option<&String>) -> Result<Self> {
-        let Some(path) = path.filter(|path| !path.is_empty()) else {
-            return Ok(self);
-        };
-        if self.store.is_some() {
-            return Err(Error::invalid(
-                "both `IBYOK_STORE` and `IBYOK_STORE_FILE` are set",
-                "set only one of them",
-            ));
+        if let Some(path) = path {
+            self.store = Some(line_of(
+                path,
+                ("IBYOK_STORE", "IBYOK_STORE_FILE"),
+                self.store.is_some(),
+            )?);
         }
-        let unreadable = |error: std::io::Error| {
-            Error::invalid(
-                format!("cannot read `{path}`, the file in `IBYOK_STORE_FILE`: {error}"),
-                "write the store's URL to the file, on one line",
-            )
-        };
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        crate::directory::check_private(Path::new(path))?;
-        let mut text = String::new();
-        file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
-        let url = text.trim();
-        if url.is_empty() || url.contains(char::is_whitespace) {
-            return Err(Error::invalid(
-                format!("`{path}`, the file in `IBYOK_STORE_FILE`, holds no URL"),
-                "write the store's URL to the file, on one line",
-            ));
+        Ok(self)
+    }
+
+    /// The same with `audit` from a file, where the variable `IBYOK_AUDIT_FILE` names one.
+    pub(crate) fn with_audit_from(mut self, path: Option<&String>) -> Result<Self> {
+        if let Some(path) = path {
+            self.audit = Some(line_of(
+                path,
+                ("IBYOK_AUDIT", "IBYOK_AUDIT_FILE"),
+                self.audit.is_some(),
+            )?);
         }
-        self.store = Some(url.to_owned());
         Ok(self)
     }
 
@@ -212,6 +205,35 @@ impl Given {
             review: self.review.clone().or_else(|| below.review.clone()),
         }
     }
+}
+
+/// Reads the one line of a private file that a variable names, in place of another variable with the URL itself.
+fn line_of(path: &str, (variable, file_variable): (&str, &str), is_set: bool) -> Result<String> {
+    if is_set {
+        return Err(Error::invalid(
+            format!("both `{variable}` and `{file_variable}` are set"),
+            "set only one of them",
+        ));
+    }
+    let hint = "write the URL to the file, on one line";
+    let unreadable = |error: std::io::Error| {
+        Error::invalid(
+            format!("cannot read `{path}`, the file in `{file_variable}`: {error}"),
+            hint,
+        )
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    crate::directory::check_private(Path::new(path))?;
+    let mut text = String::new();
+    file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    let url = text.trim();
+    if url.is_empty() || url.contains(char::is_whitespace) {
+        return Err(Error::invalid(
+            format!("`{path}`, the file in `{file_variable}`, holds no URL"),
+            hint,
+        ));
+    }
+    Ok(url.to_owned())
 }
 
 /// Reads a list of texts, or one text with commas.

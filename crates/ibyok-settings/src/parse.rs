@@ -8,6 +8,8 @@ use ibyok_operations::reviews::Thresholds;
 use ipnet::IpNet;
 
 use crate::given::Given;
+use crate::log_home::home_of;
+use crate::remember::has_password;
 use crate::sinks::is_sink;
 
 /// Refuses a password in a flag, which every user of the machine can read in the list of processes.
@@ -26,36 +28,54 @@ pub(crate) fn refuse_password_in_flag(flags: &Given) -> Result<()> {
             "give the URL in the variable `IBYOK_STORE`, or as `store` in `vault.toml`",
         ));
     }
+    if flags.audit.as_deref().and_then(home_of).is_some_and(has_password) {
+        return Err(Error::invalid(
+            "a flag must not hold the URL of the log's home with a password",
+            "give the URL in the variable `IBYOK_AUDIT`, in a file that `IBYOK_AUDIT_FILE` names, or as `audit` in `vault.toml`",
+        ));
+    }
     Ok(())
 }
 
-pub(crate) fn audit_places(given: Option<&str>, directory: &Path) -> Result<(PathBuf, bool)> {
-    let Some(given) = given else {
-        return Ok((directory.join("audit"), false));
-    };
-    let mut path = None;
-    let mut stdout = false;
-    for part in given.split(',').map(str::trim) {
-        match part {
-            "stdout" => stdout = true,
-            "file" => {}
-            sink if is_sink(sink) => {}
+/// The parts of the setting `audit`, without its sinks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct AuditPlaces {
+    /// The directory of the logs, or of the copy of their home; `None` if none is named.
+    pub(crate) directory: Option<PathBuf>,
+    /// True if lines go to standard output as well.
+    pub(crate) stdout: bool,
+}
+
+/// Reads the parts of `audit`. `usual` is the directory that `file` means.
+pub(crate) fn audit_places(given: Option<&str>, usual: &Path) -> Result<AuditPlaces> {
+    let mut places = AuditPlaces::default();
+    for part in given.unwrap_or("file").split(',').map(str::trim) {
+        let directory = match part {
+            "stdout" => {
+                places.stdout = true;
+                continue;
+            }
+            sink if is_sink(sink) => continue,
             "" => {
                 return Err(Error::invalid(
                     "`audit` has an empty part",
-                    "give a directory, and `,stdout` or `,webhook:https://…` after it",
+                    "give a directory or `postgres://…`, and `,stdout` or `,webhook:https://…` after it",
                 ));
             }
-            other if path.is_none() => path = Some(PathBuf::from(other)),
-            _ => {
-                return Err(Error::invalid(
-                    "`audit` names two directories",
-                    "give only one directory",
-                ));
+            "file" => {
+                places.directory.get_or_insert_with(|| usual.to_owned());
+                continue;
             }
+            other => PathBuf::from(other),
+        };
+        if places.directory.replace(directory).is_some_and(|other| other != usual) {
+            return Err(Error::invalid(
+                "`audit` names two directories",
+                "give only one directory",
+            ));
         }
     }
-    Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
+    Ok(places)
 }
 
 /// Returns the mount of Vault's clients: one part of a path that means nothing else there.

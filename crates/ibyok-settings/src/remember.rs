@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use crate::given::Given;
 use crate::kek::KekChoice;
 use crate::keks::KekChoices;
+use crate::log_home::home_of;
 use crate::settings::{FILE, LISTEN, Settings};
 use crate::sinks::{SINKS, is_sink, parts};
 
@@ -51,6 +52,13 @@ impl Settings {
             variables.push(match &self.store_file_given {
                 Some(path) => Variable::new("IBYOK_STORE_FILE", Some(absolute(path))),
                 None => Variable::new("IBYOK_STORE", None),
+            });
+        }
+        if self.given.audit.as_deref().and_then(home_of).is_some_and(has_password) {
+            entries.retain(|entry| entry.key != "audit");
+            variables.push(match &self.audit_file_given {
+                Some(path) => Variable::new("IBYOK_AUDIT_FILE", Some(absolute(path))),
+                None => Variable::new("IBYOK_AUDIT", None),
             });
         }
         if let Some(sinks) = &self.given.audit_sinks {

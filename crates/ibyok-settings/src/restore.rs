@@ -79,6 +79,8 @@ impl Settings {
         self.refuse_other_vault(restore.backup).await?;
         self.refuse_moved().await?;
         self.refuse_users().await?;
+        self.refuse_users_of_home().await?;
+        self.fetch_logs().await?;
         let (keks, kek_bytes) = self.keks_to_restore(restore).await?;
         let info = restore.backup.verify(&keks.all, restore.progress).await?;
         let kek_file = match &kek_bytes {

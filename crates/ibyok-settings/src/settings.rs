@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ibyok_core::{
     EnvironmentName, Error, FileSink, Namespace, Result, Store, Vault, VaultBuilder,
-    audit::{Sink, SinkDurability, SinkMode, StdoutSink},
+    audit::{Sink, SinkDurability, SinkMode, StdoutSink, TemporaryPlace},
     errors::Part,
     kek::{Error as KekError, Keyring},
     modes::Guardrails,
@@ -24,6 +24,7 @@ use crate::kek::{KekChoice, Place};
 use crate::kek_source::SettingsKeks;
 use crate::keks::{KekChoices, Slot, ring_of};
 use crate::locations::{Locations, NO_HOME};
+use crate::log_home::{LogHome, temporary};
 use crate::parse::{audit_places, durability, mount, networks, parsed, period, refuse_password_in_flag, thresholds};
 use crate::passphrase::Passphrase;
 use crate::reopening::ReopeningStore;
@@ -38,6 +39,9 @@ pub(crate) const LISTEN: &str = "127.0.0.1:8420";
 /// The variable that names a file with the store's URL in it.
 const STORE_FILE: &str = "IBYOK_STORE_FILE";
 
+/// The variable that names a file with the setting `audit` in it.
+const AUDIT_FILE: &str = "IBYOK_AUDIT_FILE";
+
 /// The file of settings in a vault's directory.
 pub(crate) const FILE: &str = "vault.toml";
 
@@ -51,8 +55,12 @@ pub struct Settings {
     pub(crate) store: Option<String>,
     /// The kinds of KEKs, and where they are.
     pub keks: KekChoices,
-    /// The directory of the audit logs.
+    /// The directory of the audit logs, or of the copy of their home.
     pub audit: PathBuf,
+    /// The database that keeps the audit logs; `None` is the directory.
+    pub(crate) home: Option<LogHome>,
+    /// The directory, if it is the copy of the home and no setting names it. It goes with the last clone of the settings and the log.
+    pub(crate) temporary: Option<Arc<TemporaryPlace>>,
     /// True if lines go to standard output as well.
     audit_to_stdout: bool,
     /// The further sinks of the log.
@@ -84,6 +92,8 @@ pub struct Settings {
     pub(crate) given: Given,
     /// The file that the store's URL came from, if a variable names one.
     pub(crate) store_file_given: Option<String>,
+    /// The file that `audit` came from, if a variable names one.
+    pub(crate) audit_file_given: Option<String>,
 }
 
 impl Settings {
@@ -95,7 +105,9 @@ impl Settings {
     pub fn resolve(flags: &Given, environment: &BTreeMap<String, String>, locations: &Locations) -> Result<Self> {
         refuse_password_in_flag(flags)?;
         let store_file = environment.get(STORE_FILE).filter(|path| !path.is_empty());
-        let above = flags.or(&Given::from_environment(environment).with_store_from(store_file)?);
+        let audit_file = environment.get(AUDIT_FILE).filter(|path| !path.is_empty());
+        let variables = Given::from_environment(environment).with_store_from(store_file)?;
+        let above = flags.or(&variables.with_audit_from(audit_file)?);
         let directory = above
             .vault
             .clone()
@@ -104,11 +116,16 @@ impl Settings {
         directory::check(&directory)?;
         let file = Given::from_file(&directory.join(FILE))?;
         let all = above.or(&file);
-        let (audit, audit_to_stdout) = audit_places(all.audit.as_deref(), &directory)?;
+        let (home, usual) = (LogHome::of(all.audit.as_deref()), directory.join("audit"));
+        let places = audit_places(all.audit.as_deref(), &usual)?;
+        let temporary = temporary(home.as_ref(), places.directory.is_some())?;
+        let copy = temporary.as_ref().map(|place| place.path().to_owned());
         let settings = Settings {
             keks: KekChoices::resolve(&all)?,
-            audit,
-            audit_to_stdout,
+            audit: copy.or(places.directory).unwrap_or(usual),
+            home,
+            temporary,
+            audit_to_stdout: places.stdout,
             sinks: sinks::resolve(&all, environment, &directory)?,
             durability: durability(all.durability.as_deref())?,
             listen: parsed("listen", all.listen.as_deref().unwrap_or(LISTEN), "an address and port")?,
@@ -132,6 +149,7 @@ impl Settings {
             directory,
             config: locations.config.join("ibyok"),
             store_file_given: store_file.filter(|_| flags.store.is_none()).cloned(),
+            audit_file_given: audit_file.filter(|_| flags.audit.is_none()).cloned(),
             given: above,
         };
         settings.refuse_no_home()?;
@@ -255,7 +273,8 @@ impl Settings {
         if self.audit.is_dir() {
             directory::check_hidden(&self.audit)?;
         }
-        Ok(FileSink::builder(&self.audit)
+        Ok(self
+            .log_builder()?
             .durability(self.durability)
             .pass_over(pass_over)
             .open()

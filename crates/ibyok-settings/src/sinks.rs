@@ -11,6 +11,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::given::Given;
+use crate::log_home::home_of;
 use crate::remember::has_password;
 use crate::secret_file;
 
@@ -133,13 +134,10 @@ pub(crate) fn resolve(
 ) -> Result<Vec<SinkChoice>> {
     let secret = secret_of(environment)?;
     let mut sinks = Vec::new();
-    for part in all
-        .audit
-        .as_deref()
-        .into_iter()
-        .flat_map(parts)
-        .filter(|part| is_sink(part))
-    {
+    let audit = all.audit.as_deref().unwrap_or_default();
+    // The first part is the home, if it is a database.
+    let behind = usize::from(home_of(audit).is_some());
+    for part in parts(audit).skip(behind).filter(|part| is_sink(part)) {
         if has_password(part) {
             return Err(Error::invalid(
                 "a URL in `audit` must not hold a password",

@@ -452,3 +452,69 @@ async fn a_sink_that_cannot_be_made_leaves_no_half_made_vault() {
         "later commands need it: {named:?}"
     );
 }
+
+#[test]
+fn a_database_as_the_first_part_of_audit_is_the_logs_home_and_needs_no_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let (url, usual) = (
+        "postgres://me:SENT@db.internal/audit",
+        home.path().join("data/ibyok/audit"),
+    );
+    let at = |variables: &[(&str, &str)]| resolve(home.path(), &Given::default(), variables);
+    let settings = at(&[("IBYOK_AUDIT", url)]).unwrap();
+    assert!(settings.audit.starts_with(std::env::temp_dir()), "{:?}", settings.audit);
+    assert!(!settings.audit.exists(), "nothing is made before the log is opened");
+    let named = at(&[("IBYOK_AUDIT", &format!("{url},/var/cache/ibyok,stdout"))]).unwrap();
+    assert_eq!(named.audit, Path::new("/var/cache/ibyok"));
+    assert_eq!(at(&[("IBYOK_AUDIT", &format!("{url},file"))]).unwrap().audit, usual);
+    // Behind a directory it is a further sink, and the directory stays the home.
+    let sink = "file,postgres://me@db.internal/audit";
+    assert_eq!(at(&[("IBYOK_AUDIT", sink)]).unwrap().audit, usual);
+    let flags = given(|given| given.audit = Some("/var/log/ibyok".to_owned()));
+    let flagged = resolve(home.path(), &flags, &[("IBYOK_AUDIT", url)]).unwrap();
+    assert_eq!(flagged.audit, Path::new("/var/log/ibyok"), "a flag beats a variable");
+}
+
+#[test]
+fn the_password_of_the_logs_home_stands_in_a_variable_or_a_file_and_in_no_flag() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("url");
+    let path = file.to_str().unwrap().to_owned();
+    let url = "postgres://me:SENT@db.internal/audit";
+    let refused = |flags: &Given, variables: &[(&str, &str)]| {
+        let error = resolve(home.path(), flags, variables).unwrap_err();
+        let said = format!("{error} {error:?} {:?}", error.hint());
+        assert!(error.code() == Code::Invalid && !said.contains("SENT"), "{said}");
+        said
+    };
+    let flag = given(|given| given.audit = Some(url.to_owned()));
+    assert!(refused(&flag, &[]).contains("IBYOK_AUDIT"));
+    let named = [("IBYOK_AUDIT_FILE", path.as_str())];
+    assert!(refused(&Given::default(), &named).contains("cannot read"));
+    std::fs::write(&file, format!("{url}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refused(&Given::default(), &named).contains("chmod 600"));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let settings = resolve(home.path(), &Given::default(), &named).unwrap();
+    assert!(settings.audit.starts_with(std::env::temp_dir()));
+    let both = [named[0], ("IBYOK_AUDIT", "file")];
+    assert!(refused(&Given::default(), &both).contains("both"));
+}
+
+#[tokio::test]
+async fn a_home_that_is_not_built_or_not_there_is_an_error_that_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let url = "postgres://me:SENT@127.0.0.1:1/audit";
+    let settings = resolve(home.path(), &Given::default(), &[("IBYOK_AUDIT", url)]).unwrap();
+    let error = settings.create("os:me@here", None).await.unwrap_err();
+    let said = format!("{error} {error:?} {:?}", error.hint());
+    assert!(!said.contains("SENT"), "{said}");
+    match cfg!(feature = "postgres") {
+        true => assert_eq!(error.code(), Code::Unavailable, "{said}"),
+        false => assert!(said.contains("was built without"), "{said}"),
+    }
+    assert!(
+        !home.path().join("data/ibyok/vault.db").exists(),
+        "nothing is half made"
+    );
+}

@@ -1,4 +1,4 @@
-//! Sinks for the audit log of IBYOK besides its home.
+//! Sinks for the audit log of IBYOK besides its home, and a home in a database.
 //!
 //! | sink | feature | acknowledges durability |
 //! | --- | --- | --- |
@@ -21,12 +21,18 @@
 //! A sink connects when the log gives it lines for the first time, and again after a failure. So a server that is down does not keep
 //! a program with a best-effort sink from starting. A call ends within three seconds.
 //!
+//! # Homes
+//! A sink keeps no log: a log is continued from its home alone. `PostgresHome` (feature `postgres`) is a home in a database, for programs
+//! without a disk. It implements [`ibyok_audit::Home`].
+//!
 //! # Out of scope
-//! These sinks keep no log: a log is continued from its home alone. They read no environment.
+//! Sinks and homes read no environment.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod error;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod home;
 #[cfg(any(feature = "webhook", feature = "postgres", feature = "redis"))]
 mod lane;
 mod place;
@@ -43,6 +49,8 @@ mod webhook;
 
 // The public interface is:
 pub use error::Error;
+#[cfg(feature = "postgres")]
+pub use home::postgres::PostgresHome;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresSink;
 #[cfg(feature = "redis")]

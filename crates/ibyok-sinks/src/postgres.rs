@@ -65,9 +65,31 @@ impl PostgresSink {
     /// # Errors
     /// Fails for a URL that is not `postgres://USER@HOST[:PORT]/DATABASE`.
     pub fn new(url: &str, must_sync: bool) -> Result<Self, Error> {
+        let location = Location::parse(url)?;
+        Ok(Self {
+            name: location.name,
+            options: location.options,
+            schema: location.schema,
+            must_sync,
+            lane: Lane::default(),
+            link: None,
+        })
+    }
+}
+
+/// The schema that a URL names.
+pub(crate) struct Location {
+    /// Scheme, host and port, for people.
+    pub(crate) name: String,
+    pub(crate) options: PgConnectOptions,
+    pub(crate) schema: String,
+}
+
+impl Location {
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let mut url = place::parse(url, FORM)?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(Error::new("the URL of a PostgreSQL sink has another scheme", FORM));
+            return Err(Error::new("the URL of PostgreSQL has another scheme", FORM));
         }
         let schema = place::plain_name(
             "schema",
@@ -76,7 +98,7 @@ impl PostgresSink {
         place::refuse_others(&url, &DRIVER, FORM)?;
         // The driver's error may repeat a part of the URL.
         let options = PgConnectOptions::from_str(url.as_str());
-        let options = options.map_err(|_| Error::new("the URL of a PostgreSQL sink is not valid", FORM))?;
+        let options = options.map_err(|_| Error::new("the URL of PostgreSQL is not valid", FORM))?;
         let options = match options.get_application_name() {
             Some(_) => options,
             None => options.application_name("ibyok-audit"),
@@ -85,10 +107,12 @@ impl PostgresSink {
             name: place::shown(&url),
             options: options.disable_statement_logging(),
             schema,
-            must_sync,
-            lane: Lane::default(),
-            link: None,
         })
+    }
+
+    /// Returns the name with the database in it.
+    pub(crate) fn with_database(&self) -> String {
+        format!("{}/{}", self.name, self.options.get_database().unwrap_or_default())
     }
 }
 

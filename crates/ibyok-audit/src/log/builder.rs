@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::best_effort::BestEffort;
 use super::combine::Combiner;
+use super::copies::Copies;
 use super::group::Bell;
 use super::lines::Lines;
 use super::queue::Queue;
@@ -255,6 +256,8 @@ impl LogBuilder {
             watch: Watch::default(),
             log: place.log.as_str().into(),
             root: place.root.clone(),
+            home: place.home_name(),
+            copies: Copies::of(place),
             directory: place.directory.clone(),
             slot: place.slot,
             sinks,

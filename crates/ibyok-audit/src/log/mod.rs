@@ -3,6 +3,7 @@
 mod best_effort;
 mod builder;
 mod combine;
+mod copies;
 mod delays;
 mod group;
 mod keeper;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use self::combine::Combiner;
+use self::copies::Copies;
 use self::group::{Bell, Waiting, Written};
 use self::queue::{Job, Joined, Queue};
 use self::status::Reports;
@@ -206,6 +208,7 @@ impl Log {
         LogStatus {
             id: shared.log.to_string(),
             place: shared.root.clone(),
+            home: shared.home.clone(),
             slot: shared.slot,
             sinks: shared.sinks.clone(),
             further: shared.further.iter().map(|sink| sink.status()).collect(),
@@ -259,6 +262,8 @@ pub struct LogStatus {
     pub id: String,
     /// The directory of its place.
     pub place: PathBuf,
+    /// The description of the home that the directory is a copy of, if it is one.
+    pub home: Option<String>,
     /// Its slot there.
     pub slot: u32,
     /// The sinks that receive lines, the required sinks first.
@@ -293,6 +298,8 @@ struct Shared {
     watch: Watch,
     log: Arc<str>,
     root: PathBuf,
+    home: Option<String>,
+    copies: Option<Copies>,
     directory: PathBuf,
     slot: u32,
     sinks: Vec<SinkDescription>,

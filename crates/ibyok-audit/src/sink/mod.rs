@@ -11,7 +11,7 @@ mod stdout;
 pub use self::batch::Batch;
 pub use self::contract::{LaterSync, LogSink, Sink};
 pub use self::describe::{SinkDescription, SinkDurability};
-pub use self::file::{AuditHome, FileSink, FileSinkBuilder, begun_logs_in, is_written};
+pub use self::file::{AuditHome, FileSink, FileSinkBuilder, TemporaryPlace, begun_logs_in, copy_logs, is_written};
 pub use self::gap::{Gap, GapKind};
 pub use self::place::LogPlace;
 pub use self::stdout::StdoutSink;

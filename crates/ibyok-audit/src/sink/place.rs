@@ -28,6 +28,7 @@ pub struct LogPlace {
     pub(crate) signed: u64,
     pub(crate) mark: StoreMark,
     pub(crate) home: Option<Arc<dyn Home>>,
+    pub(crate) temporary: bool,
 }
 
 impl LogPlace {
@@ -62,6 +63,18 @@ impl LogPlace {
             Some(home) => home.describe().name,
             None => self.root.display().to_string(),
         }
+    }
+
+    /// Returns the description of the home, if the directory is a copy of one.
+    #[must_use]
+    pub fn home_name(&self) -> Option<String> {
+        self.home.as_ref().map(|home| home.describe().name)
+    }
+
+    /// Returns true if the directory is removed with the log. What a node keeps there besides the home's files is new at each start.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
     }
 
     /// The place's directory, which holds the slots.

@@ -10,6 +10,7 @@
 //! - `note`: changes that are about to take something away
 //! - `aside`: files that were moved aside, and reading the intact part of them
 //! - `opening`: finding the file missing, damaged or set back, and making it again from the log
+//! - `sources`: the logs that the file is made from, and whether they may be trusted
 //! - `replay`: raising floors by the lines of the log
 //! - `together`: changes of the file that share a transaction
 //! - `pending`, `seen`: records that were read, noted in batches
@@ -42,6 +43,7 @@ mod realms;
 mod remembered;
 mod replay;
 mod seen;
+mod sources;
 pub(crate) mod stated;
 mod status;
 #[cfg(test)]

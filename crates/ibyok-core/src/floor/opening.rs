@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibyok_audit::{FloorsStatement, Known, Reader, VerifyingKey, has_other_logs, verify_against};
+use ibyok_audit::{FloorsStatement, VerifyingKey};
 use ibyok_storage::{
     AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapSummary, MapVerdict, Store,
 };
@@ -14,6 +14,7 @@ use super::entry::{FILE, statement, unavailable};
 use super::facts;
 use super::key::{self, FloorKey};
 use super::replay::{From, Glance, glance, replay, scan};
+use super::sources::{check_logs, fault_of_logs, is_fresh};
 use crate::base::error::{Error, Result};
 use crate::floor::stated::Stated;
 use crate::realm::log_keys::vouched_logs;
@@ -26,6 +27,8 @@ const LAG: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) place: PathBuf,
+    /// True if the place is removed with this process, so that a missing file is how every start begins.
+    pub(crate) is_temporary: bool,
     /// The log that this process writes, and the number of its last line.
     pub(crate) log: String,
     pub(crate) last_seq: u64,
@@ -60,6 +63,8 @@ impl Setup {
 pub(crate) struct Found {
     /// True if neither floors nor logs were there.
     pub(crate) fresh: bool,
+    /// True if the node keeps no floors, and the file was made from the logs.
+    pub(crate) made: bool,
     /// The fault of the file, if there was one.
     pub(crate) wrong: Option<String>,
 }
@@ -118,8 +123,8 @@ async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMa
     let from = marks(setup, &map).await?;
     let before = map.summary().await.map_err(unavailable)?;
     let caught_up = match found.wrong {
-        None => catch_up(&map, &from, glance(&setup.place, &from).await?).await?,
-        Some(_) => false,
+        None if !found.made => catch_up(&map, &from, glance(&setup.place, &from).await?).await?,
+        _ => false,
     };
     let ends = if caught_up {
         Vec::new()
@@ -127,7 +132,7 @@ async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMa
         rebuild(setup, &map, &from, old, &mut found).await?
     };
     // A mark moves with a raised floor, or when it lags far. Moving it at each start would write the file for nothing.
-    let raised = found.wrong.is_some() || map.summary().await.map_err(unavailable)? != before;
+    let raised = found.wrong.is_some() || found.made || map.summary().await.map_err(unavailable)? != before;
     let behind = |((_, end), from): &((String, u64), &From)| *end > from.after && (raised || end - from.after > LAG);
     let moved = ends
         .into_iter()
@@ -143,7 +148,7 @@ async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMa
     }
     let after = map.summary().await.map_err(unavailable)?;
     // What was there and is not written to needs no sync, where no other process has it open.
-    let settled = map.was_settled() && !found.fresh && found.wrong.is_none() && after == before;
+    let settled = map.was_settled() && !found.fresh && !found.made && found.wrong.is_none() && after == before;
     let summary = if settled {
         after
     } else {
@@ -181,7 +186,7 @@ async fn rebuild(
 ) -> Result<Vec<(String, u64)>> {
     let scan = scan(&setup.place, from).await?;
     let before = map.summary().await.map_err(unavailable)?;
-    if found.wrong.is_none() {
+    if found.wrong.is_none() && !found.made {
         found.wrong = set_back(scan.stated.as_ref(), &before);
         if found.wrong.is_some() {
             check_logs(setup).await?;
@@ -190,6 +195,7 @@ async fn rebuild(
     let stated = scan.stated.as_ref().map_or(0, |stated| stated.generation);
     // The statement is judged before the replay: afterwards the file looks newer than it was found.
     let replayed = replay((&setup.place, setup.key.vault), from.to_vec(), scan, map).await?;
+    let mut changes = Vec::new();
     if let Some(wrong) = &mut found.wrong {
         let floors = map.summary().await.map_err(unavailable)?.numbers;
         wrong.push_str(&format!(
@@ -198,13 +204,13 @@ async fn rebuild(
             counted(replayed.changes, "change")
         ));
         let there = facts::read(map).await?.findings.len();
+        changes.extend(facts::finding(setup.now, there, wrong));
+    }
+    if found.wrong.is_some() || found.made {
         // Above each generation that anybody stated. Otherwise the rebuilt file would look set back at the next start.
         let generation = before.generation.max(stated).max(old_generation(old).await);
-        let kept = facts::finding(setup.now, there, wrong);
-        let changes = kept.into_iter().chain([MapChange::Generation(generation + 1)]);
-        map.apply(changes.collect(), MapDurability::Kernel)
-            .await
-            .map_err(unavailable)?;
+        changes.push(MapChange::Generation(generation + 1));
+        map.apply(changes, MapDurability::Kernel).await.map_err(unavailable)?;
     }
     if replayed.unreadable > 0 {
         tracing::warn!(lines = replayed.unreadable, "cannot read lines of the log");
@@ -227,6 +233,14 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
         // Only without any line of a log can a missing file be the beginning. Otherwise somebody removed it.
         Ok(None) if old.is_none() && is_fresh(setup)? => {
             found.fresh = true;
+            return create(&path, key).await;
+        }
+        Ok(None) if old.is_none() && setup.is_temporary => {
+            found.made = true;
+            // Nobody could rebuild the floors once and for all, so a log that was changed is reported and stops no start.
+            let fault = fault_of_logs(setup).await?;
+            found.wrong =
+                fault.map(|fault| format!("this node keeps no floors and makes them from the logs, and {fault}"));
             return create(&path, key).await;
         }
         Ok(None) => Err(Some("the file of floors was missing".to_owned())),
@@ -281,60 +295,6 @@ fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<St
     // The same number with other content means two histories: somebody continued from a copy.
     let forked = stated.generation == ours.generation && stated.digest != ours.digest;
     forked.then(|| "the file of floors was replaced by another of the same generation".to_owned())
-}
-
-/// True if no log of the place has a line, and the place holds no log for which no key vouches: then there is nothing that the floors could
-/// lack. Somebody may have made a log unreadable, so that it looks like a stranger's.
-fn is_fresh(setup: &Setup) -> Result<bool> {
-    if setup.last_seq > 0 {
-        return Ok(false);
-    }
-    let vouched = setup.logs.iter().filter_map(VerifyingKey::log);
-    let known: Vec<&str> = vouched.chain([setup.log.as_str()]).collect();
-    if has_other_logs(&setup.place, &known)? {
-        return Ok(false);
-    }
-    let reader = Reader::vouched(&setup.place, setup.logs.clone())?;
-    for log in setup.logs.iter().filter_map(VerifyingKey::log) {
-        if reader.has_lines(log)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Refuses to rebuild from logs that are not as they were written, or in the presence of a log that no key vouches
-/// for. An older store does not know the logs that began after it, and a rebuild would forget the changes on them
-/// that took something away. An operator may force the rebuild.
-async fn check_logs(setup: &Setup) -> Result<()> {
-    if setup.by_force {
-        return Ok(());
-    }
-    let (place, mut known) = (setup.place.clone(), Known::default());
-    known.keys.clone_from(&setup.logs);
-    let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
-    let report = report.map_err(|error| Error::unavailable(crate::errors::Part::AuditLog, error))??;
-    let ours = |log: &&ibyok_audit::LogReport| log.trusted_key;
-    // Faults of foreign logs do not matter here, because a rebuild reads none of their lines.
-    let bad = report.logs.iter().filter(ours).find_map(|log| log.first_bad.as_ref());
-    let unknown = report.logs.iter().find(|log| log.is_foreign() && log.id != setup.log);
-    match (bad, unknown) {
-        (None, None) => Ok(()),
-        (None, Some(unknown)) => Err(Error::Floors {
-            what: format!(
-                "the file of floors is missing, damaged or set back, and the store does not know the log `{}`: it is another \
-                 vault's log, or it began after the copy of this store was made and has changes that the store lost",
-                unknown.id
-            ),
-        }),
-        (Some(bad), _) => Err(Error::Floors {
-            what: format!(
-                "the file of floors is missing, damaged or set back, and the log `{}`, which the rebuild reads, was changed after \
-                it was written (line {})",
-                bad.log, bad.seq
-            ),
-        }),
-    }
 }
 
 fn refused(error: StorageError) -> Error {

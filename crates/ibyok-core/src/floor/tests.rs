@@ -20,6 +20,7 @@ fn record(n: u8) -> RecordId {
 fn setup(place: &Path, log: &str, home: &Arc<Realm>) -> Setup {
     Setup {
         place: place.to_owned(),
+        is_temporary: false,
         log: log.to_owned(),
         last_seq: 0,
         logs: Vec::new(),

@@ -4,11 +4,12 @@
 //! that was moved or renamed takes its logs with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use ibyok_audit::{Known, LogPlace, VerifyFault, VerifyFinding, VerifyReport, VerifyingKey, logs_in};
 use ibyok_storage::{Expect, RecordId};
 
-use super::kept::{AllKept, Checkpoints, Kept};
+use super::kept::{AllKept, Checkpoints, Kept, Spot};
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
 use crate::floor::checkpoint::Said;
@@ -40,7 +41,7 @@ impl Whereabouts<'_> {
         let Some(kept) = of_log(log) else {
             return (!self.alone).then(|| "at a place that no checkpoint names".to_owned());
         };
-        let elsewhere = || Some(format!("in `{}` on `{}`", kept.place, kept.host));
+        let elsewhere = || Some(kept.whereabouts());
         if self.alone || kept.is_of(&self.here) {
             return None;
         }
@@ -104,8 +105,8 @@ impl Logs {
                 there => there?.and_then(|there| Said::parse(&there.note)),
             };
             if there.is_none_or(|there| there.size < checkpoint.size()) {
-                let place = self.recorder.log.status().place;
-                checkpoints.put(&id, &place, checkpoint.text()).await?;
+                let spot = Spot::from(self.recorder.log.status());
+                checkpoints.put(&id, &spot, checkpoint.text()).await?;
             }
             self.records.floors.keep_end(checkpoint.log(), checkpoint.text()).await
         };
@@ -147,10 +148,10 @@ impl Logs {
     }
 
     /// Returns the keys and checkpoints that this node knows of the logs in its place, with further keys that the
-    /// caller trusts.
-    pub(crate) async fn known_logs(&self, keys: &[VerifyingKey]) -> Result<KnownLogs> {
-        let place = self.recorder.log.status().place;
-        let present: BTreeSet<String> = logs_in(&place)?.into_iter().collect();
+    /// caller trusts. `place` is the directory that is verified: this node's own, or a new copy of its home.
+    pub(crate) async fn known_logs(&self, place: &Path, keys: &[VerifyingKey]) -> Result<KnownLogs> {
+        let status = self.recorder.log.status();
+        let present: BTreeSet<String> = logs_in(place)?.into_iter().collect();
         // Before the store: the floors never know more of a log than the store did by then.
         let ends = self.records.floors.ends().await?;
         let kept = self.checkpoints().all().await?;
@@ -169,7 +170,7 @@ impl Logs {
         let logs = kept.whole.iter().map(|(log, _)| log.clone());
         let logs: BTreeSet<String> = logs.chain(with_key.iter().cloned()).collect();
         let whereabouts = Whereabouts {
-            here: Kept::here(&place, ""),
+            here: Kept::here(&Spot::from(status), ""),
             // A file belongs to one machine, and its logs are next to it.
             alone: self.records.store_is_a_file().await?,
             kept: &kept.whole,
@@ -237,7 +238,8 @@ impl Logs {
     /// Updates the place in the checkpoints of the logs that were kept with this process's own, if the directory has
     /// moved. A log that is gone is then still missed.
     pub(crate) async fn follow_the_move(&self, place: &LogPlace) -> Result<()> {
-        let (here, checkpoints) = (Kept::here(place.root(), ""), self.checkpoints());
+        let (spot, checkpoints) = (Spot::from(place), self.checkpoints());
+        let here = Kept::here(&spot, "");
         // One that does not open names no place.
         let own = match checkpoints.get(&checkpoints.record_of(place.log())?).await {
             Err(Error::Integrity { .. }) => None,
@@ -250,7 +252,7 @@ impl Logs {
             let id = checkpoints.record_of(&log)?;
             let is_evidence = checkpoints.evidence(&kept.note)? != id && checkpoints.get(&id).await?.is_none();
             if kept.is_of(&before) && !is_evidence {
-                checkpoints.put(&id, place.root(), &kept.note).await?;
+                checkpoints.put(&id, &spot, &kept.note).await?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ibyok_audit::logs_in;
+use ibyok_audit::{LogPlace, LogStatus, logs_in};
 use ibyok_crypto::cut;
 use ibyok_storage::{Expect, RecordId, Store, StoreExt};
 use secrecy::ExposeSecret;
@@ -25,14 +25,60 @@ pub(crate) struct Kept {
     pub(crate) note: String,
 }
 
-impl Kept {
-    pub(crate) fn here(place: &Path, note: &str) -> Self {
+/// The place of a node's logs: a directory of its machine, or a home that machines share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spot {
+    /// The machine; empty for a home, which is on none of them.
+    host: String,
+    place: String,
+}
+
+impl Spot {
+    pub(crate) fn of_directory(place: &Path) -> Self {
         let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Kept {
-            host,
+        Spot {
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             place: place.display().to_string(),
+        }
+    }
+
+    fn new(directory: &Path, home: Option<String>) -> Self {
+        match home {
+            Some(place) => Spot {
+                host: String::new(),
+                place,
+            },
+            None => Spot::of_directory(directory),
+        }
+    }
+}
+
+impl From<&LogPlace> for Spot {
+    fn from(place: &LogPlace) -> Self {
+        Spot::new(place.root(), place.home_name())
+    }
+}
+
+impl From<LogStatus> for Spot {
+    fn from(status: LogStatus) -> Self {
+        Spot::new(&status.place, status.home)
+    }
+}
+
+impl Kept {
+    pub(crate) fn here(spot: &Spot, note: &str) -> Self {
+        Kept {
+            host: spot.host.clone(),
+            place: spot.place.clone(),
             note: note.to_owned(),
+        }
+    }
+
+    /// Names the place in words.
+    pub(crate) fn whereabouts(&self) -> String {
+        match self.host.as_str() {
+            "" => format!("in `{}`", self.place),
+            host => format!("in `{}` on `{host}`", self.place),
         }
     }
 
@@ -102,8 +148,8 @@ impl Checkpoints<'_> {
     }
 
     /// Puts a checkpoint in the place of whatever the record holds, also of bytes that do not open.
-    pub(crate) async fn put(&self, id: &RecordId, place: &Path, note: &str) -> Result<()> {
-        let body = serde_json::to_vec(&Kept::here(place, note));
+    pub(crate) async fn put(&self, id: &RecordId, spot: &Spot, note: &str) -> Result<()> {
+        let body = serde_json::to_vec(&Kept::here(spot, note));
         let body = body.map_err(|_| Error::integrity("a checkpoint"))?;
         let sealed = self.home.keys.seal_record(&self.home.place(id), &body);
         let sealed = sealed.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;

@@ -64,6 +64,7 @@ impl Logs {
     /// Returns the logs in this process's place, other than its own, for which the store or their own lines vouch,
     /// under the vault's home or another realm that this node opens.
     pub(crate) async fn vouched(&self) -> Result<VouchedLogs> {
+        self.recorder.log.fetch_others().await?;
         let mut vouched = VouchedLogs::default();
         for log in logs_in(&self.recorder.log.status().place)? {
             match self.vouching(&log).await? {
@@ -226,6 +227,8 @@ pub struct AuditFollow {
     /// The logs that are followed; `None` if all are, foreign ones too.
     vouched: Option<HashSet<String>>,
     asked: HashMap<String, Duration>,
+    /// The time of the last look for lines that other processes wrote to the home.
+    fetched: Duration,
 }
 
 impl AuditFollow {
@@ -240,6 +243,7 @@ impl AuditFollow {
             follow: reader.follow(filter)?,
             vouched: (!by_name).then(HashSet::new),
             asked: HashMap::new(),
+            fetched: logs.records.clock.elapsed(),
         })
     }
 
@@ -251,6 +255,10 @@ impl AuditFollow {
     pub async fn poll(&mut self) -> Result<Vec<Line>> {
         if let Some(vouched) = &mut self.vouched {
             let now = self.logs.records.clock.elapsed();
+            if now.saturating_sub(self.fetched) >= ASK_AGAIN {
+                self.fetched = now;
+                self.logs.recorder.log.fetch_others().await?;
+            }
             for log in logs_in(&self.logs.recorder.log.status().place)? {
                 let soon = self
                     .asked

@@ -7,7 +7,7 @@ use ibyok_audit::{Reader, logs_in, newest_checkpoints};
 
 use super::Logs;
 use super::checkpoints::{is_of_the_store, log_of};
-use super::kept::{AllKept, Kept};
+use super::kept::{AllKept, Kept, Spot};
 use super::own_end::ends_early;
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Part, Result};
@@ -125,11 +125,8 @@ impl Logs {
     /// Puts a checkpoint of each log that has lost its own into the store: the one that the floors know, or for a log that ends before it
     /// the newest one beside the log. For a log whose key is gone, the floors alone keep it.
     async fn restore_checkpoints(&self, kept: &AllKept) -> Result<()> {
-        let (checkpoints, floors, place) = (
-            self.checkpoints(),
-            &self.records.floors,
-            self.recorder.log.status().place,
-        );
+        let (checkpoints, floors, status) = (self.checkpoints(), &self.records.floors, self.recorder.log.status());
+        let (place, spot) = (status.place.clone(), Spot::from(status));
         let short: BTreeSet<String> = self.short_logs().await?.into_iter().map(|short| short.log).collect();
         let known: BTreeMap<String, String> = floors.ends().await?.into_iter().collect();
         let sealed = self.log_keys().await?;
@@ -150,7 +147,7 @@ impl Logs {
             let Some(note) = note.filter(|_| log != self.recorder.log.id() && (is_short || !is_kept)) else {
                 continue;
             };
-            checkpoints.put(&checkpoints.record_of(&log)?, &place, note).await?;
+            checkpoints.put(&checkpoints.record_of(&log)?, &spot, note).await?;
             floors.forget_end(&log).await?;
             floors.keep_end(&log, note).await?;
         }

@@ -2,14 +2,12 @@
 //!
 //! The comparison is made before the log's first new line: lines that a session adds must not make up for lines that were cut off.
 
-use std::path::Path;
-
 use ibyok_audit::{Action, Event, Known, LogPlace, Outcome, VerifyingKey, verify_against};
 use jiff::Timestamp;
 
 use super::Logs;
 use super::checkpoints::{damaged_checkpoint, is_of_the_store, removed_checkpoint};
-use super::kept::{Checkpoints, Kept};
+use super::kept::{Checkpoints, Kept, Spot};
 use crate::base::error::{Error, Part, Result};
 use crate::floor::Floors;
 use crate::floor::checkpoint::Said;
@@ -61,9 +59,8 @@ impl Own<'_> {
             .chain(stored.iter().filter(|stored| known.as_ref() != Some(*stored)));
         for note in notes {
             if let Some(fault) = self.unfit(note).await? {
-                self.kept
-                    .put(&self.kept.evidence(note)?, self.place.root(), note)
-                    .await?;
+                let spot = Spot::from(self.place);
+                self.kept.put(&self.kept.evidence(note)?, &spot, note).await?;
                 replaces = true;
                 faults.push(fault);
             }
@@ -121,7 +118,7 @@ pub(crate) fn ends_early(log: &str, known: u64, found: u64) -> String {
 
 impl Logs {
     /// Puts the faults of this process's own log on the log, and replaces the checkpoints that it does not fit.
-    pub(crate) async fn tell_end(&self, end: OwnEnd, place: &Path) -> Result<()> {
+    pub(crate) async fn tell_end(&self, end: OwnEnd, place: &LogPlace) -> Result<()> {
         let log = self.recorder.log.id();
         for fault in &end.untold {
             tracing::warn!("{fault}");
@@ -134,7 +131,8 @@ impl Logs {
         let newest = self.recorder.log.last_checkpoint();
         if let Some(newest) = newest.filter(|_| end.replaces) {
             let kept = self.checkpoints();
-            kept.put(&kept.record_of(log)?, place, newest.text()).await?;
+            kept.put(&kept.record_of(log)?, &Spot::from(place), newest.text())
+                .await?;
             self.records.floors.forget_end(log).await?;
             self.records.floors.keep_end(log, newest.text()).await?;
         }

@@ -377,6 +377,7 @@ impl OpenBuilder {
         // Before the log's first line, which speaks of them.
         let (floors, found) = Floors::open(Setup {
             place: place.root().to_owned(),
+            is_temporary: place.is_temporary(),
             log: place.log().to_owned(),
             last_seq: place.next_seq().saturating_sub(1),
             logs,
@@ -440,10 +441,10 @@ impl OpenBuilder {
         }
         let opened_by = (options.actor.as_str(), options.one_command);
         inner.say_opened(opened_by, created.is_some()).await?;
-        let made_again = found.fresh || found.wrong.is_some();
+        let made_again = found.fresh || found.made || found.wrong.is_some();
         inner.say_found(found, created.is_some()).await?;
         inner.logs.follow_the_move(&place).await?;
-        inner.logs.tell_end(end, place.root()).await?;
+        inner.logs.tell_end(end, &place).await?;
         inner.logs.compare_other_ends().await?;
         if made_again {
             inner.logs.learn_ends().await?;

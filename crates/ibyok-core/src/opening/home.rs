@@ -12,7 +12,7 @@ use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, OtherHome, Result};
 use crate::floor::entry::FILE;
 use crate::floor::key::FloorKey;
-use crate::logs::kept::{Checkpoints, Kept};
+use crate::logs::kept::{Checkpoints, Kept, Spot};
 use crate::model::kind;
 use crate::model::name::{Namespace, from_base62};
 use crate::realm::log_keys::{line_key, log_key, proven_key};
@@ -128,7 +128,7 @@ impl Opening<'_> {
 
     /// Returns true if a checkpoint in the store says that a log of this node's home was kept in the place: its slot was replaced.
     async fn kept_logs_here(&self, place: &Path, home: &Realm) -> Result<bool> {
-        let (store, here) = (self.store, Kept::here(place, ""));
+        let (store, here) = (self.store, Kept::here(&Spot::of_directory(place), ""));
         let kept = Checkpoints { store, home }.all().await?;
         Ok(kept.whole.iter().any(|(_, kept)| kept.is_of(&here)))
     }
@@ -205,7 +205,7 @@ impl Opening<'_> {
             Checkpoints { store, home },
             Checkpoint::before_first_line(&key, place.log()),
         );
-        kept.put(&kept.record_of(place.log())?, place.root(), first.text())
+        kept.put(&kept.record_of(place.log())?, &Spot::from(place), first.text())
             .await?;
         let id = home.record(kind::LOG_KEY, id)?;
         let sealed = home.keys.seal_record(&home.place(&id), key.expose_seed());

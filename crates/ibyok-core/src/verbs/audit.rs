@@ -67,7 +67,10 @@ impl AuditVerbs<'_> {
         let place = self.read_audit().await?;
         self.session.inner.recorder.log.flush().await?;
         let logs = &self.session.inner.logs;
-        let mut knowledge = logs.known_logs(keys).await?;
+        // A home may hold other bytes by now than this process wrote there and read from there.
+        let copy = self.session.inner.recorder.log.fetch_all().await?;
+        let place = copy.as_ref().map_or(place, |copy| copy.path().to_owned());
+        let mut knowledge = logs.known_logs(&place, keys).await?;
         let mut known = std::mem::take(&mut knowledge.known);
         known.progress = progress;
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;

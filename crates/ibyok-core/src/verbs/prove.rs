@@ -73,7 +73,7 @@ impl AuditVerbs<'_> {
         let place = self.session.inner.recorder.log.status().place;
         let keys = self.session.inner.logs.vouched_keys().await?;
         for tried in 1.. {
-            let known = self.session.inner.logs.known_logs(&[]).await?.known.checkpoints;
+            let known = self.session.inner.logs.known_logs(&place, &[]).await?.known.checkpoints;
             let (place, keys, log) = (place.clone(), keys.clone(), log.map(str::to_owned));
             let proof = tokio::task::spawn_blocking(move || prove(&place, log.as_deref(), seq, &keys, &known)).await;
             match proof.map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))? {

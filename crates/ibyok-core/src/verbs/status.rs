@@ -105,7 +105,7 @@ pub struct StoreStatus {
 pub struct AuditStatus {
     /// The id of this process's log.
     pub log: String,
-    /// The directory of all logs.
+    /// The directory of all logs, or the home that the logs are kept in.
     pub place: String,
     /// The slot of the directory that this process writes.
     pub slot: u32,
@@ -457,7 +457,7 @@ impl AuditStatus {
     fn of(status: LogStatus) -> Self {
         AuditStatus {
             log: status.id,
-            place: status.place.display().to_string(),
+            place: status.home.unwrap_or_else(|| status.place.display().to_string()),
             slot: status.slot,
             durability: match status.durability {
                 ibyok_audit::SinkDurability::Synced => LineDurability::Synced,

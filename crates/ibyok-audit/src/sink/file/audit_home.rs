@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::builder::FileSinkBuilder;
 use super::log_sink::FileSink;
-use super::scratch::Scratch;
+use super::scratch::TemporaryPlace;
 use crate::error::Error;
 use crate::home::Home;
 
@@ -43,9 +43,8 @@ impl AuditHome {
         match self.0 {
             Kind::File(sink) => Ok(*sink),
             Kind::Home(home) => {
-                let scratch = Arc::new(Scratch::make()?);
-                let root = scratch.path().to_owned();
-                FileSinkBuilder::new(root, Some(scratch)).home(home).open().await
+                let place = Arc::new(TemporaryPlace::choose()?);
+                FileSinkBuilder::temporary(place).home(home).open().await
             }
         }
     }

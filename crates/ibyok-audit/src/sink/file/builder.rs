@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::log_sink::FileSink;
-use super::scratch::Scratch;
+use super::scratch::TemporaryPlace;
 use super::slot::Slot;
 use crate::error::Error;
 use crate::home::Home;
@@ -25,8 +25,8 @@ pub(super) struct Settings {
     pub(super) segment_bytes: u64,
     pass_over: Vec<String>,
     pub(super) home: Option<Arc<dyn Home>>,
-    /// Removes the directory when the last user of the settings is gone.
-    _scratch: Option<Arc<Scratch>>,
+    /// The directory, if it is one that goes with the last user of the settings.
+    pub(super) temporary: Option<Arc<TemporaryPlace>>,
 }
 
 impl Settings {
@@ -38,7 +38,7 @@ impl Settings {
 }
 
 impl FileSinkBuilder {
-    pub(super) fn new(root: PathBuf, scratch: Option<Arc<Scratch>>) -> Self {
+    pub(super) fn new(root: PathBuf) -> Self {
         let settings = Settings {
             root,
             durability: SinkDurability::Synced,
@@ -46,9 +46,17 @@ impl FileSinkBuilder {
             segment_bytes: 64 << 20,
             pass_over: Vec::new(),
             home: None,
-            _scratch: scratch,
+            temporary: None,
         };
         Self { settings }
+    }
+
+    /// Makes settings for a log in a directory that is removed with its last user. Give them a [home](FileSinkBuilder::home): nothing else
+    /// keeps the lines.
+    pub fn temporary(place: Arc<TemporaryPlace>) -> Self {
+        let mut builder = Self::new(place.path().to_owned());
+        builder.settings.temporary = Some(place);
+        builder
     }
 
     pub(super) fn from_settings(settings: Settings) -> Self {

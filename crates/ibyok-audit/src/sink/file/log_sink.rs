@@ -60,7 +60,7 @@ impl FileSink {
 
     /// Returns settings for the log in this directory: synced, zero-filled, segments of 64 MiB.
     pub fn builder(path: impl AsRef<Path>) -> FileSinkBuilder {
-        FileSinkBuilder::new(path.as_ref().to_owned(), None)
+        FileSinkBuilder::new(path.as_ref().to_owned())
     }
 
     /// The first free log of the same place that is none of these, with the same settings; this one is free again. Call it within a tokio
@@ -91,6 +91,7 @@ impl FileSink {
             signed: self.signed,
             mark: self.mark,
             home: self.settings.home.clone(),
+            temporary: self.settings.temporary.is_some(),
         }
     }
 

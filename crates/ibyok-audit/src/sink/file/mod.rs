@@ -25,4 +25,5 @@ mod slot;
 pub use self::audit_home::AuditHome;
 pub use self::builder::FileSinkBuilder;
 pub use self::log_sink::FileSink;
-pub use self::slot::{begun_logs_in, is_written};
+pub use self::scratch::TemporaryPlace;
+pub use self::slot::{begun_logs_in, copy_logs, is_written};

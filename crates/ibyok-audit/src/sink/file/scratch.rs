@@ -1,30 +1,33 @@
 //! A directory that goes with the last user of it.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::slot::random_id;
 use crate::error::Error;
 
-/// A new directory (mode 0700) in the system's directory for temporary files.
+/// The name of a new directory among the system's temporary files, for the copy of a home that no later process needs.
+///
+/// Opening a [`FileSink`](crate::FileSink) there makes the directory, with mode 0700. Dropping this value removes it.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub struct TemporaryPlace(PathBuf);
 
-impl Scratch {
-    pub(super) fn make() -> Result<Self, Error> {
-        let path = std::env::temp_dir().join(format!("ibyok-audit-{}", random_id()?));
-        let made = DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(Error::io("create", &path))?;
-        Ok(Self(path))
+impl TemporaryPlace {
+    /// Chooses a name that nothing has. Makes nothing.
+    ///
+    /// # Errors
+    /// Returns [`Error::Random`] if the system gives no random bytes.
+    pub fn choose() -> Result<Self, Error> {
+        Ok(Self(std::env::temp_dir().join(format!("ibyok-audit-{}", random_id()?))))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Returns the directory's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
 
-impl Drop for Scratch {
+impl Drop for TemporaryPlace {
     fn drop(&mut self) {
         // The lines are in the home; what cannot be removed is a copy.
         drop(std::fs::remove_dir_all(&self.0));

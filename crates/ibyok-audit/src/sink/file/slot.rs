@@ -127,8 +127,15 @@ impl Slot {
     }
 }
 
-/// Copies every log of a home into a slot, so that all of them can be read, and opening any of them finds the contents of the home.
-fn copy_logs(root: &Path, home: &dyn Home) -> Result<(), Error> {
+/// Copies every log of a home into a slot of a directory, which is made if it does not exist. Leaves the logs alone that a process of this
+/// machine writes in this directory, this one included: their copies are as new as the home.
+///
+/// A copy that exists gets only the bytes that it lacks.
+///
+/// # Errors
+/// Returns the errors of the home, [`Error::NoFreeSlot`] and [`Error::Io`].
+pub fn copy_logs(root: &Path, home: &dyn Home) -> Result<(), Error> {
+    make_directory(root)?;
     for log in home.logs()?.iter().filter(|log| is_log_id(log)) {
         if let Some(slot) = Slot::of(root, log)? {
             Copy::new(home, log, &slot.directory).fetch()?;

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ibyok_core::audit::{Error as LogError, Filter, LeftOut, Lines, unread_line};
+use ibyok_settings::home_of;
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -70,7 +71,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 
 /// Refuses a directory of logs that a flag names and that does not exist: to read logs makes none.
 fn is_there(cx: &Cx<'_>) -> Result<()> {
-    match cx.globals.settings.audit.as_deref() {
+    let named = cx.globals.settings.audit.as_deref();
+    match named.filter(|named| home_of(named).is_none()) {
         Some(named) if !Path::new(named).exists() => Err(Error::Vault(ibyok_core::Error::NotFound {
             what: format!("directory of logs `{}`", crate::show::clean(named)),
             hint: Some("give `--audit` the directory that the vault writes its logs to".into()),

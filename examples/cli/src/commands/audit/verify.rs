@@ -7,6 +7,7 @@ use std::time::Duration;
 use ibyok_core::audit::{LogReport, VerifyProgress, VerifyReport, VerifyingKey};
 use ibyok_operations::file::read_text;
 use ibyok_reports::{cell::Cell, verification};
+use ibyok_settings::home_of;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -26,25 +27,31 @@ pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) 
     let keys = trusted(keys)?;
     match proof {
         Some(path) => prove::check(path, &keys, cx),
-        None => match directory(&keys, cx) {
-            Some(place) => verify_by_keys(place, keys, cx).await,
+        None => match place(&keys, cx).map(str::to_owned) {
+            Some(place) => verify_by_keys(&place, keys, cx).await,
             None => verify(&keys, cx).await,
         },
     }
 }
 
-/// Returns the directory that is verified by keys alone: a caller that names it and the keys needs no vault. A vault
+/// Returns the directory or the home that is verified by keys alone: a caller that names it and the keys needs no vault. A vault
 /// that is named with it takes precedence.
-fn directory(keys: &[VerifyingKey], cx: &Cx<'_>) -> Option<PathBuf> {
+fn place<'a>(keys: &[VerifyingKey], cx: &Cx<'a>) -> Option<&'a str> {
     let given = &cx.globals.settings;
     let named = given.audit.as_deref();
     let named = named.filter(|_| cx.globals.vault.is_none() && given.store.is_none());
-    let place = named.filter(|_| !keys.is_empty())?.split(',').next()?;
-    Some(PathBuf::from(place))
+    named.filter(|_| !keys.is_empty())
 }
 
-async fn verify_by_keys(place: PathBuf, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>) -> Result<Exit> {
-    let report = outside(place, keys, cx).await?;
+async fn verify_by_keys(place: &str, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let report = match (home_of(place), place.split(',').next()) {
+        (None, Some(directory)) => outside(PathBuf::from(directory), keys, cx).await?,
+        _ => {
+            let settings = crate::settings::resolve(cx.globals, cx.environment)?;
+            settings.fetch_logs().await?;
+            outside(settings.audit.clone(), keys, cx).await?
+        }
+    };
     answer(&Verified::of(report?), cx)
 }
 
@@ -129,7 +136,10 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
 /// not explain the failure.
 async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> Result<Exit> {
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
-    let Ok(report) = outside(settings.audit, keys.to_vec(), cx).await? else {
+    if settings.fetch_logs().await.is_err() {
+        return Err(why);
+    }
+    let Ok(report) = outside(settings.audit.clone(), keys.to_vec(), cx).await? else {
         return Err(why);
     };
     // Where there is no vault, the keys that were given are all that is asked about.
