@@ -46,6 +46,10 @@ pub struct Given {
     pub audit_sink: Option<Vec<SinkGiven>>,
     /// `--listen`, `IBYOK_LISTEN`: the server's address.
     pub listen: Option<String>,
+    /// `--tls-cert`, `IBYOK_TLS_CERT`: the PEM file of the server's certificates.
+    pub tls_cert: Option<String>,
+    /// `--tls-key`, `IBYOK_TLS_KEY`: the PEM file of the server's private key.
+    pub tls_key: Option<String>,
     /// `--namespace`, `IBYOK_NAMESPACE`.
     pub namespace: Option<String>,
     /// `--environment`, `IBYOK_ENV`: the server's own environment.
@@ -92,6 +96,8 @@ impl Given {
             audit_sinks: get(SINKS),
             audit_sink: None,
             listen: get("IBYOK_LISTEN"),
+            tls_cert: get("IBYOK_TLS_CERT"),
+            tls_key: get("IBYOK_TLS_KEY"),
             namespace: get("IBYOK_NAMESPACE"),
             environment: get("IBYOK_ENV"),
             key_cache_ttl: get("IBYOK_KEY_CACHE_TTL"),
@@ -191,6 +197,8 @@ impl Given {
             audit_sinks: or(&self.audit_sinks, &below.audit_sinks),
             audit_sink: self.audit_sink.clone().or_else(|| below.audit_sink.clone()),
             listen: or(&self.listen, &below.listen),
+            tls_cert: or(&self.tls_cert, &below.tls_cert),
+            tls_key: or(&self.tls_key, &below.tls_key),
             namespace: or(&self.namespace, &below.namespace),
             environment: or(&self.environment, &below.environment),
             key_cache_ttl: or(&self.key_cache_ttl, &below.key_cache_ttl),

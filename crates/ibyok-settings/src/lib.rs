@@ -58,6 +58,7 @@ mod restore;
 mod secret_file;
 mod settings;
 mod sinks;
+mod tls_files;
 mod token;
 mod vault_file;
 
@@ -79,4 +80,5 @@ pub use remember::{Variable, has_password};
 pub use restore::{Restore, Restored};
 pub use settings::Settings;
 pub use sinks::{SinkGiven, SinkKind, SinkModeGiven};
+pub use tls_files::TlsFiles;
 pub use token::{NoToken, announced_token, announces_token};

@@ -103,7 +103,7 @@ impl Settings {
         let given = &self.given;
         let place = |text: &String| absolute(text);
         let word = |text: &String| text.clone();
-        let all: [(&'static str, &'static str, Option<String>); 14] = [
+        let all: [(&'static str, &'static str, Option<String>); 16] = [
             (
                 "store",
                 "IBYOK_STORE",
@@ -111,6 +111,8 @@ impl Settings {
             ),
             ("audit", "IBYOK_AUDIT", given.audit.as_deref().map(absolute_audit)),
             ("listen", "IBYOK_LISTEN", given.listen.as_ref().map(word)),
+            ("tls_cert", "IBYOK_TLS_CERT", given.tls_cert.as_ref().map(place)),
+            ("tls_key", "IBYOK_TLS_KEY", given.tls_key.as_ref().map(place)),
             ("namespace", "IBYOK_NAMESPACE", given.namespace.as_ref().map(word)),
             ("environment", "IBYOK_ENV", given.environment.as_ref().map(word)),
             (
@@ -213,6 +215,8 @@ impl Given {
             ("store", &self.store),
             ("audit", &self.audit),
             ("listen", &self.listen),
+            ("tls_cert", &self.tls_cert),
+            ("tls_key", &self.tls_key),
             ("namespace", &self.namespace),
             ("environment", &self.environment),
             ("key_cache_ttl", &self.key_cache_ttl),

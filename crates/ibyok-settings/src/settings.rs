@@ -28,7 +28,9 @@ use crate::log_home::{LogHome, temporary};
 use crate::parse::{audit_places, durability, mount, networks, parsed, period, refuse_password_in_flag, thresholds};
 use crate::passphrase::Passphrase;
 use crate::reopening::ReopeningStore;
+
 use crate::sinks::{self, SinkChoice};
+use crate::tls_files::TlsFiles;
 
 /// A builder that has all of its parts.
 type WholeBuilder = VaultBuilder<Arc<dyn Store>, Keyring, FileSink>;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub durability: SinkDurability,
     /// The server's address.
     pub listen: SocketAddr,
+    /// The files for TLS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// The namespace that an operator acts in.
     pub namespace: Namespace,
     /// The server's own environment.
@@ -129,6 +133,7 @@ impl Settings {
             sinks: sinks::resolve(&all, environment, &directory)?,
             durability: durability(all.durability.as_deref())?,
             listen: parsed("listen", all.listen.as_deref().unwrap_or(LISTEN), "an address and port")?,
+            tls: TlsFiles::resolve(all.tls_cert.as_deref(), all.tls_key.as_deref())?,
             namespace: all
                 .namespace
                 .as_deref()

@@ -36,6 +36,12 @@ pub struct Args {
     /// Listen on this address [default: 127.0.0.1:8420] (IBYOK_LISTEN)
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// The PEM file of the server's certificates, for TLS. SIGHUP reads it again (IBYOK_TLS_CERT)
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// The PEM file of the server's private key, for TLS (IBYOK_TLS_KEY)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
     /// The namespace (IBYOK_NAMESPACE)
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
@@ -91,6 +97,8 @@ impl Args {
         given.passphrase_file.clone_from(&self.passphrase_file);
         given.audit.clone_from(&self.audit);
         given.listen.clone_from(&self.listen);
+        given.tls_cert.clone_from(&self.tls_cert);
+        given.tls_key.clone_from(&self.tls_key);
         given.namespace.clone_from(&self.namespace);
         given.environment.clone_from(&self.environment);
         given.key_cache_ttl.clone_from(&self.key_cache_ttl);

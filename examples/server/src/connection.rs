@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use crate::connections::Life;
@@ -25,8 +24,8 @@ const HURRIED: Duration = Duration::from_millis(500);
 const READS: usize = 16;
 
 /// A connection whose client must receive the answer within a time limit. It is not closed before its client has the answer.
-pub(crate) struct Watched {
-    stream: TcpStream,
+pub(crate) struct Watched<S> {
+    stream: S,
     scanner: Scanner,
     life: Arc<Life>,
     patience: Duration,
@@ -44,9 +43,9 @@ struct Lingering {
     wakes: Pin<Box<Sleep>>,
 }
 
-impl Watched {
+impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     /// `life` hears of a request head that is ambiguous before anything of it is answered.
-    pub(crate) fn new(stream: TcpStream, limits: &Limits, life: Arc<Life>) -> Self {
+    pub(crate) fn new(stream: S, limits: &Limits, life: Arc<Life>) -> Self {
         Watched {
             stream,
             scanner: Scanner::default(),
@@ -104,7 +103,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
@@ -117,7 +116,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write(context, bytes);

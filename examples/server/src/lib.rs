@@ -28,9 +28,9 @@
 //! parts that HTTP needs: limits of sizes and times before anything is read ([`Options`], [`Limits`]), one meaning
 //! for each request, problem documents (RFC 9457) for every refusal, and logs that hold no secret.
 //!
-//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface the program listens only with a setting that permits plain HTTP,
-//! or names a proxy that does the TLS; in that case it serves the proxy's networks and closes every other
-//! connection. It keeps no sessions. The core has the rates; this crate limits the cost of one address and of all
+//! It speaks HTTP/1.1, with TLS by the feature `tls` and two files ([`Tls`]). Beyond the loopback interface the program listens without TLS only
+//! with a setting that permits plain HTTP, or names a proxy that does the TLS; in that case it serves the proxy's networks and closes every
+//! other connection. It keeps no sessions. The core has the rates; this crate limits the cost of one address and of all
 //! connections together ([`Limits`]).
 #![forbid(unsafe_code)]
 
@@ -64,6 +64,8 @@ mod run;
 mod scan;
 mod serve;
 mod takes;
+#[cfg(feature = "tls")]
+mod tls;
 mod token_request;
 mod vault;
 mod wiped;
@@ -77,3 +79,5 @@ pub use options::{Limits, Options};
 pub use router::router;
 pub use run::{Started, command_line, run, start};
 pub use serve::serve;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

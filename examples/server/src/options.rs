@@ -6,6 +6,9 @@ use ibyok_core::EnvironmentName;
 use ibyok_operations::reviews::ReviewHabits;
 use ipnet::IpNet;
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
 /// Options for requests: for [`router`](crate::router()).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -67,6 +70,9 @@ pub struct Limits {
     /// The networks that are served; `None` serves all. Connections from elsewhere are closed before anything is read
     /// from them.
     pub only_from: Option<Vec<IpNet>>,
+    /// The TLS of each connection; `None` is plain HTTP.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
     /// The time for a request's head to arrive, and for a connection to be idle between requests; 10 seconds, and a quarter of it
     /// where fewer than a quarter of the connections are free.
     pub header_timeout: Duration,
@@ -89,6 +95,8 @@ impl Default for Limits {
             connection_age: Duration::from_secs(300),
             trusted_proxies: Vec::new(),
             only_from: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             linger: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

@@ -29,6 +29,7 @@ const WAITING: u32 = 1024;
 #[derive(Debug)]
 pub struct Started {
     address: SocketAddr,
+    scheme: &'static str,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<usize>>,
 }
@@ -43,7 +44,7 @@ impl Started {
     /// Its address as a URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops it once every answer under way is sent. The vault stays open.
@@ -71,12 +72,21 @@ pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: 
     let (listener, address) = listen(address)?;
     let mut limits = limits;
     limits.trusted_proxies.extend(options.trusted_proxies.iter().copied());
+    let scheme = match has_tls(&limits) {
+        true => "https",
+        false => "http",
+    };
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move {
         stopped.await.ok();
     };
     let task = tokio::spawn(serve(listener, router(vault, options), limits, shutdown));
-    Ok(Started { address, stop, task })
+    Ok(Started {
+        address,
+        scheme,
+        stop,
+        task,
+    })
 }
 
 /// Serves a vault as settings say, until SIGTERM, SIGINT or SIGQUIT, and closes it. A second signal ends the process at once.
@@ -94,12 +104,13 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     let mut limits = Limits::default();
     limits.connections = connections_within(limits.connections);
     limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
-    if !is_local(settings) && !insecure_http {
+    load_tls(settings, &mut limits)?;
+    if !is_local(settings) && !insecure_http && !has_tls(&limits) {
         limits.only_from = Some(settings.trusted_proxies.clone());
     }
-    let stop = stop_signal()?;
+    let stop = stop_signal(limits.clone())?;
     let server = start(vault.clone(), settings.listen, options, limits).await?;
-    tracing::info!(address = %server.address(), vault = vault.id(), store = settings.store_name(), "listening");
+    tracing::info!(address = %server.address(), scheme = server.scheme, vault = vault.id(), store = settings.store_name(), "listening");
     let survey = tokio::spawn(look_for_damage(vault.clone()));
     stop.await;
     survey.abort();
@@ -111,6 +122,34 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     vault.close().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+#[cfg(feature = "tls")]
+fn load_tls(settings: &Settings, limits: &mut Limits) -> Result<()> {
+    limits.tls = settings.tls.clone().map(crate::Tls::load).transpose()?;
+    Ok(())
+}
+
+#[cfg(not(feature = "tls"))]
+fn load_tls(settings: &Settings, _limits: &mut Limits) -> Result<()> {
+    match settings.tls {
+        Some(_) => Err(ibyok_core::Error::invalid(
+            "this program was built without TLS",
+            "build it with the feature `tls`, or remove `tls_cert` and `tls_key`",
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(feature = "tls")]
+fn has_tls(limits: &Limits) -> bool {
+    limits.tls.is_some()
+}
+
+#[cfg(not(feature = "tls"))]
+fn has_tls(_limits: &Limits) -> bool {
+    false
 }
 
 /// The interval at which a server looks for damaged records.
@@ -175,10 +214,11 @@ fn settings(args: &Args, environment: &BTreeMap<String, String>) -> Result<Setti
     Ok(Settings::resolve(&args.given(), environment, &locations)?)
 }
 
-/// Plain HTTP stays on this machine, unless it is said by name that it may leave it, or between this machine and its proxies.
+/// Plain HTTP stays on this machine, unless the caller allows it by name, or between this machine and its proxies.
 fn may_listen(settings: &Settings, insecure_http: bool) -> Result<()> {
     let address = settings.listen;
-    if is_local(settings) || insecure_http || !settings.trusted_proxies.is_empty() {
+    let is_safe = is_local(settings) || settings.tls.is_some();
+    if is_safe || insecure_http || !settings.trusted_proxies.is_empty() {
         Ok(())
     } else {
         Err(Error::Insecure { address })
@@ -207,8 +247,8 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 }
 
 /// Resolves at the first SIGTERM, SIGINT or SIGQUIT. From then on the next one ends the process. SIGHUP never does: the server opens
-/// its own log again.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
+/// its own log again, and reads its certificate again.
+fn stop_signal(limits: Limits) -> Result<impl Future<Output = ()>> {
     let receive = |kind| {
         signal(kind).map_err(|source| Error::Process {
             what: "cannot receive signals",
@@ -222,6 +262,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             reopened();
+            reloaded(&limits);
         }
     });
     let mut next = async move || {
@@ -239,6 +280,18 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
         });
     })
 }
+
+#[cfg(feature = "tls")]
+fn reloaded(limits: &Limits) {
+    match limits.tls.as_ref().map(crate::Tls::reload) {
+        Some(Ok(())) => tracing::info!("SIGHUP: new connections get the certificate that was read now"),
+        Some(Err(error)) => tracing::error!(%error, "SIGHUP: cannot use the new certificate; keeping the old one"),
+        None => {}
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn reloaded(_limits: &Limits) {}
 
 /// Opens the server's own log again, and says so there.
 fn reopened() {

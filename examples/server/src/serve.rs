@@ -10,6 +10,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 
@@ -38,7 +39,7 @@ const HESITATION: Duration = Duration::from_millis(100);
 
 /// Serves a router until `shutdown` resolves, and then until every answer under way is sent, or the grace is over.
 ///
-/// It speaks HTTP/1.1 (and 1.0) only: HTTP/2 and TLS take a proxy in front. A protocol that is missing cannot be
+/// It speaks HTTP/1.1 (and 1.0) only, over TLS if the limits have it. HTTP/2 takes a proxy in front: a protocol that is missing cannot be
 /// flooded. Returns the number of connections that had to be cut off at the end.
 ///
 /// # Errors
@@ -151,7 +152,7 @@ impl Server {
         };
         let stopping = self.stopping.subscribe();
         let (router, limits) = (self.router.clone(), Arc::clone(limits));
-        tokio::spawn(connection(stream, Peer(peer), router, limits, stopping, place));
+        tokio::spawn(secured(stream, Peer(peer), router, limits, stopping, place));
     }
 
     /// Lets every connection end after the answer that it is giving.
@@ -173,17 +174,40 @@ fn unread(peer: SocketAddr, why: &str) {
     }
 }
 
-/// One connection, from its first byte to its last.
-async fn connection(
+/// One connection: its handshake, if it has TLS, and its requests.
+async fn secured(
     stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    limits: Arc<Limits>,
+    stopping: watch::Receiver<bool>,
+    place: Place,
+) {
+    // Without it an answer waits for the acknowledgement of the one before; that it cannot be set changes nothing else.
+    stream.set_nodelay(true).ok();
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &limits.tls {
+        let handshake = tls.acceptor().accept(stream);
+        match tokio::time::timeout(limits.header_timeout, handshake).await {
+            Ok(Ok(stream)) => connection(stream, peer, router, limits, stopping, place).await,
+            // A client that speaks plain HTTP, trusts another authority, or takes too long.
+            Ok(Err(error)) => tracing::debug!(peer = %peer.0, %error, "no TLS handshake"),
+            Err(_) => tracing::debug!(peer = %peer.0, "no TLS handshake in time"),
+        }
+        return;
+    }
+    connection(stream, peer, router, limits, stopping, place).await;
+}
+
+/// The requests of a connection, from the first byte to the last.
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
     peer: Peer,
     router: Router,
     limits: Arc<Limits>,
     mut stopping: watch::Receiver<bool>,
     place: Place,
 ) {
-    // Without it an answer waits for the acknowledgement of the one before; that it cannot be set changes nothing else.
-    stream.set_nodelay(true).ok();
     let life = Arc::clone(&place.life);
     let place = Arc::new(place);
     let stream = Watched::new(stream, &limits, Arc::clone(&life));

@@ -14,6 +14,12 @@ pub(crate) struct Args {
     /// Listen on this address [variable: IBYOK_LISTEN; default: 127.0.0.1:8420]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// The PEM file of the server's certificates, for TLS. SIGHUP reads it again [variable: IBYOK_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// The PEM file of the server's private key, for TLS [variable: IBYOK_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
     /// Trust proxies in this network to report a client's address. Repeatable [variable: IBYOK_TRUSTED_PROXIES]
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<String>,
@@ -32,6 +38,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     only_here("serve", cx.globals, cx.environment)?;
     let mut given = settings::given(cx.globals)?;
     given.listen = args.listen;
+    (given.tls_cert, given.tls_key) = (args.tls_cert, args.tls_key);
     given.environment = args.environment;
     given.vault_mount = args.vault_mount;
     given.trusted_proxies = (!args.trusted_proxy.is_empty()).then(|| args.trusted_proxy.join(","));

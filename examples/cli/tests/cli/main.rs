@@ -69,6 +69,8 @@ mod streams; // answers on one stream, everything else on another
 #[cfg(test)]
 mod tail; // the log without the lines of its reader
 #[cfg(test)]
+mod tls; // a certificate, and its successors
+#[cfg(test)]
 mod tokens; // issued, narrowed, shown, revoked
 #[cfg(test)]
 mod vaults; // made, found, refused

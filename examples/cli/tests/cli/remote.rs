@@ -27,7 +27,8 @@ impl Server {
         for line in lines {
             let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
             if line["message"] == "listening" {
-                url = Some(format!("http://{}", line["address"].as_str().unwrap()));
+                let [scheme, address] = ["scheme", "address"].map(|name| line[name].as_str().unwrap());
+                url = Some(format!("{scheme}://{address}"));
                 break;
             }
         }
@@ -35,6 +36,11 @@ impl Server {
             child,
             url: url.unwrap(),
         }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it as an operator would.
