@@ -113,10 +113,18 @@ fn postgres(_: &str) -> Result<Arc<dyn Home>> {
     Err(not_built("postgres"))
 }
 
+#[cfg(feature = "redis")]
+fn redis(url: &str) -> Result<Arc<dyn Home>> {
+    let home = ibyok_sinks::RedisHome::new(url).map_err(wrong)?;
+    Ok(Arc::new(home))
+}
+
+#[cfg(not(feature = "redis"))]
 fn redis(_: &str) -> Result<Arc<dyn Home>> {
     Err(not_built("redis"))
 }
 
+#[cfg(not(all(feature = "postgres", feature = "redis")))]
 fn not_built(feature: &str) -> Error {
     Error::invalid(
         format!("this program was built without logs in `{feature}`"),

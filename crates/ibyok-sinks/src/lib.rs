@@ -22,8 +22,8 @@
 //! a program with a best-effort sink from starting. A call ends within three seconds.
 //!
 //! # Homes
-//! A sink keeps no log: a log is continued from its home alone. `PostgresHome` (feature `postgres`) is a home in a database, for programs
-//! without a disk. It implements [`ibyok_audit::Home`].
+//! A sink keeps no log: a log is continued from its home alone. `PostgresHome` (feature `postgres`) and `RedisHome` (feature `redis`) are
+//! homes in a database, for programs without a disk. They implement [`ibyok_audit::Home`].
 //!
 //! # Out of scope
 //! Sinks and homes read no environment.
@@ -51,6 +51,8 @@ mod webhook;
 pub use error::Error;
 #[cfg(feature = "postgres")]
 pub use home::postgres::PostgresHome;
+#[cfg(feature = "redis")]
+pub use home::redis::RedisHome;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresSink;
 #[cfg(feature = "redis")]

@@ -6,6 +6,7 @@ use std::fmt;
 use ibyok_audit::{Batch, Error as LogError, Sink, SinkDescription, SinkDurability};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, TlsCertificates};
+use url::Url;
 
 use crate::error::Error;
 use crate::lane::{DEADLINE, Lane, LastCheck};
@@ -23,6 +24,15 @@ const BYTES: usize = 4 << 20;
 
 /// The member of an entry that holds the line.
 const LINE: &str = "line";
+
+/// The settings of a server that keeps each line that it acknowledged.
+pub(crate) const DURABLE: [(&str, &str); 4] = [
+    ("appendonly", "yes"),
+    ("appendfsync", "always"),
+    // With `yes`, the server does not sync while it rewrites its file, also with `always`.
+    ("no-appendfsync-on-rewrite", "no"),
+    ("maxmemory-policy", "noeviction"),
+];
 
 /// The entries of a stream: the id and the members of each.
 type Entries = Vec<(String, HashMap<String, Vec<u8>>)>;
@@ -49,13 +59,34 @@ struct Link {
 
 impl RedisSink {
     /// Checks the URL. Connects only when there are lines. With `must_sync`, the sink acknowledges durability and refuses a server that
-    /// does not sync each write (`appendonly yes`, `appendfsync always`) or that evicts keys. The sink reads these settings again once a second. `authorities` (PEM) are trusted instead of the
-    /// system's.
+    /// does not sync each write (`appendonly yes`, `appendfsync always`) or that evicts keys. The sink reads these settings again once a
+    /// second. `authorities` (PEM) are trusted instead of the system's.
     ///
     /// # Errors
     /// Fails for a URL that is not `redis://` or `rediss://`, and for authorities without TLS.
     pub fn new(url: &str, must_sync: bool, authorities: Option<Vec<u8>>) -> Result<Self, Error> {
-        let mut url = place::parse(url, FORM)?;
+        let location = Location::of(place::parse(url, FORM)?, authorities)?;
+        Ok(Self {
+            name: location.name,
+            client: location.client,
+            prefix: location.prefix,
+            must_sync,
+            lane: Lane::default(),
+            link: None,
+        })
+    }
+}
+
+/// The server that a URL names.
+pub(crate) struct Location {
+    /// Scheme, host and port, for people.
+    pub(crate) name: String,
+    pub(crate) client: Client,
+    pub(crate) prefix: String,
+}
+
+impl Location {
+    fn of(mut url: Url, authorities: Option<Vec<u8>>) -> Result<Self, Error> {
         let prefix = place::plain_name(
             "prefix",
             place::take(&mut url, "prefix").unwrap_or_else(|| PREFIX.to_owned()),
@@ -63,7 +94,7 @@ impl RedisSink {
         place::refuse_others(&url, &[], FORM)?;
         let name = place::shown(&url);
         // The driver's errors may repeat a part of the URL.
-        let invalid = |_| Error::new("the URL of a Redis sink is not valid", FORM);
+        let invalid = |_| Error::new("the URL of Redis is not valid", FORM);
         let client = match (url.scheme(), authorities) {
             ("redis", Some(_)) => return Err(Error::new("authorities are for `rediss://` alone", FORM)),
             ("redis", None) => Client::open(url.into_connection_info().map_err(invalid)?).map_err(invalid)?,
@@ -79,16 +110,27 @@ impl RedisSink {
                     Error::new(format!("cannot use the certificates for `rediss://`: {error}"), FORM)
                 })?
             }
-            _ => return Err(Error::new("the URL of a Redis sink has another scheme", FORM)),
+            _ => return Err(Error::new("the URL of Redis has another scheme", FORM)),
         };
-        Ok(Self {
-            name,
-            client,
-            prefix,
-            must_sync,
-            lane: Lane::default(),
-            link: None,
-        })
+        Ok(Self { name, client, prefix })
+    }
+
+    /// Reads a URL that may name a file of authorities as `sslrootcert`.
+    pub(crate) fn with_authorities(url: &str) -> Result<Self, Error> {
+        let mut url = place::parse(url, FORM)?;
+        let authorities = place::take(&mut url, "sslrootcert").map(std::fs::read).transpose();
+        let authorities = authorities.map_err(|error| {
+            Error::new(
+                format!("cannot read the file in `sslrootcert`: {error}"),
+                "give a readable PEM file of certificates",
+            )
+        })?;
+        Self::of(url, authorities)
+    }
+
+    /// The number of the database.
+    pub(crate) fn database(&self) -> i64 {
+        self.client.get_connection_info().redis_settings().db()
     }
 }
 
@@ -106,13 +148,7 @@ async fn connect(client: &Client) -> Result<Link, LogError> {
 
 /// Refuses a server that may lose a line that it took.
 async fn check_durable(connection: &mut MultiplexedConnection) -> Result<(), LogError> {
-    for (name, needed) in [
-        ("appendonly", "yes"),
-        ("appendfsync", "always"),
-        // With `yes`, the server does not sync while it rewrites its file, also with `always`.
-        ("no-appendfsync-on-rewrite", "no"),
-        ("maxmemory-policy", "noeviction"),
-    ] {
+    for (name, needed) in DURABLE {
         let mut ask = redis::cmd("CONFIG");
         ask.arg("GET").arg(name);
         let found: HashMap<String, String> = ask.query_async(connection).await.map_err(LogError::other)?;

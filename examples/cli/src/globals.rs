@@ -61,7 +61,7 @@ pub(crate) struct SettingFlags {
     /// The file that holds the passphrase [variable: IBYOK_PASSPHRASE_FILE]
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) passphrase_file: Option<String>,
-    /// The directory of the audit log, or `postgres://…` for a node without a disk [variable: IBYOK_AUDIT]
+    /// The directory of the audit log, or `postgres://…` or `redis://…` for a node without a disk [variable: IBYOK_AUDIT]
     #[arg(long, global = true, hide = true, value_name = "DIR")]
     pub(crate) audit: Option<String>,
     /// The time to cache an opened environment key, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]

@@ -30,7 +30,7 @@ pub struct Args {
     /// The file that holds the passphrase (IBYOK_PASSPHRASE_FILE)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<String>,
-    /// The directory of the audit logs, or `postgres://…` for a server without a disk (IBYOK_AUDIT)
+    /// The directory of the audit logs, or `postgres://…` or `redis://…` for a server without a disk (IBYOK_AUDIT)
     #[arg(long, value_name = "DIR")]
     pub audit: Option<String>,
     /// Listen on this address [default: 127.0.0.1:8420] (IBYOK_LISTEN)

@@ -8,11 +8,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ibyok_audit::{Error, Hold, Home, HomeFile, SinkDescription};
 use tokio::task::JoinHandle;
 
-use super::RENEWAL;
 use super::worker::Worker;
+use super::{RENEWAL, lost};
+use crate::error::Error as SettingError;
 
 /// The number of a lease. Each taking of a log has a higher one, and a database refuses writes with a lower one.
 pub(super) type Epoch = i64;
+
+/// The result of a write.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// The file is changed, durably.
+    Done,
+    /// Another process has the log.
+    Lost,
+    /// The file has another length, in bytes.
+    Elsewhere {
+        length: u64,
+        /// True if the write was sent twice: the first one may have arrived, and only its answer was lost.
+        again: bool,
+    },
+}
 
 /// A file of a log.
 #[derive(Debug, Clone)]
@@ -53,7 +69,7 @@ pub(super) trait Database: Debug + Send + Sync + 'static {
         epoch: Option<Epoch>,
         offset: u64,
         bytes: &[u8],
-    ) -> impl Future<Output = Result<(), Error>> + Send;
+    ) -> impl Future<Output = Result<Written, Error>> + Send;
 
     /// Replaces a file as a whole.
     fn replace(
@@ -61,7 +77,7 @@ pub(super) trait Database: Debug + Send + Sync + 'static {
         file: &File,
         epoch: Option<Epoch>,
         bytes: &[u8],
-    ) -> impl Future<Output = Result<(), Error>> + Send;
+    ) -> impl Future<Output = Result<Written, Error>> + Send;
 }
 
 /// A home in a database.
@@ -76,10 +92,15 @@ pub(super) struct Remote<D> {
 type Leases = Arc<Mutex<HashMap<String, Epoch>>>;
 
 impl<D: Database> Remote<D> {
-    pub(super) fn new(database: D) -> Result<Self, Error> {
+    /// Makes the home, and starts its thread.
+    pub(super) fn new(database: D) -> Result<Self, SettingError> {
+        let worker = Worker::start().map_err(|error| {
+            let what = format!("cannot start the thread of the log's home: {error}");
+            SettingError::new(what, "check the limits of this machine")
+        })?;
         Ok(Self {
             database: Arc::new(database),
-            worker: Arc::new(Worker::start()?),
+            worker: Arc::new(worker),
             leases: Leases::default(),
         })
     }
@@ -135,12 +156,34 @@ impl<D: Database> Home for Remote<D> {
 
     fn append(&self, log: &str, file: &str, offset: u64, bytes: &[u8]) -> Result<(), Error> {
         let (file, epoch, bytes) = (file_of(log, file), self.epoch(log), bytes.to_vec());
-        self.call(async move |database| database.append(&file, epoch, offset, &bytes).await)
+        self.call(
+            async move |database| match database.append(&file, epoch, offset, &bytes).await? {
+                Written::Done => Ok(()),
+                Written::Lost => Err(lost(&file.log)),
+                // One byte more is asked for, so that a longer file is another one.
+                Written::Elsewhere { again: true, .. }
+                    if database.read(&file, offset, bytes.len() + 1).await? == bytes =>
+                {
+                    Ok(())
+                }
+                Written::Elsewhere { length, .. } => Err(Error::OutOfPlace {
+                    file: file.name,
+                    expected: offset,
+                    found: length,
+                }),
+            },
+        )
     }
 
     fn replace(&self, log: &str, file: &str, bytes: &[u8]) -> Result<(), Error> {
         let (file, epoch, bytes) = (file_of(log, file), self.epoch(log), bytes.to_vec());
-        self.call(async move |database| database.replace(&file, epoch, &bytes).await)
+        self.call(
+            async move |database| match database.replace(&file, epoch, &bytes).await? {
+                Written::Done => Ok(()),
+                Written::Lost => Err(lost(&file.log)),
+                Written::Elsewhere { .. } => Err(Error::other(format!("`{}` was not replaced", file.name))),
+            },
+        )
     }
 }
 

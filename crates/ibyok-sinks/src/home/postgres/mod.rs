@@ -22,8 +22,8 @@ use sqlx::postgres::PgRow;
 use self::connections::{Connections, Rows};
 use self::pieces::Piece;
 use self::statements::Statements;
-use super::remote::{Database, Epoch, File, Remote};
-use super::{LEASE, lost, not_durable};
+use super::remote::{Database, Epoch, File, Remote, Written};
+use super::{LEASE, not_durable};
 use crate::error::Error;
 use crate::postgres::Location;
 
@@ -59,13 +59,7 @@ impl PostgresHome {
             statements: Statements::of(&location.schema),
             connections: Connections::new(location.options, location.schema),
         };
-        let remote = Remote::new(tables);
-        Ok(Self(remote.map_err(|error| {
-            Error::new(
-                format!("cannot start the thread of the log's home: {error}"),
-                "check the limits of this machine",
-            )
-        })?))
+        Ok(Self(Remote::new(tables)?))
     }
 }
 
@@ -90,30 +84,27 @@ impl fmt::Debug for Tables {
     }
 }
 
-/// The result of a write, as its statement returns it.
-struct Written {
-    /// True if this process still has the log.
-    held: bool,
-    /// True if the statement changed the file.
-    done: bool,
-    /// The length of the file before the write, in bytes.
-    length: i64,
-}
-
-impl Written {
-    fn read(row: &PgRow) -> Result<Self, LogError> {
-        let is_safe: bool = column(row, "is_safe")?;
-        if !is_safe {
-            return Err(not_durable(
-                "the server does not sync its commits, is a replica, or has an UNLOGGED table",
-            ));
-        }
-        Ok(Self {
-            held: column(row, "held")?,
-            done: column(row, "done")?,
-            length: column(row, "length")?,
-        })
+/// Reads the answer to a write. `again` is true if its statement was sent twice.
+fn written(Rows { rows, again }: &Rows) -> Result<Written, LogError> {
+    let row = rows
+        .first()
+        .ok_or_else(|| LogError::other("the server answered a write without a row"))?;
+    let (is_safe, held, done): (bool, bool, bool) =
+        (column(row, "is_safe")?, column(row, "held")?, column(row, "done")?);
+    if !is_safe {
+        return Err(not_durable(
+            "the server does not sync its commits, is a replica, or has an UNLOGGED table",
+        ));
     }
+    let length: i64 = column(row, "length")?;
+    Ok(match (held, done) {
+        (false, _) => Written::Lost,
+        (true, true) => Written::Done,
+        (true, false) => Written::Elsewhere {
+            length: u64::try_from(length).unwrap_or_default(),
+            again: *again,
+        },
+    })
 }
 
 impl Tables {
@@ -124,11 +115,6 @@ impl Tables {
         }
         let begin = self.connections.ask(&self.statements.begin, |query| query.bind(log));
         begin.await.map(|_| statements::NO_LEASE)
-    }
-
-    /// Returns true if a write that had no answer is in the table: the file ends with its bytes.
-    async fn holds(&self, file: &File, offset: u64, bytes: &[u8]) -> Result<bool, LogError> {
-        Ok(self.read(file, offset, bytes.len() + 1).await? == bytes)
     }
 }
 
@@ -195,40 +181,21 @@ impl Database for Tables {
         Ok(pieces::assemble(&pieces, from, to.min(length), length))
     }
 
-    async fn append(&self, file: &File, epoch: Option<Epoch>, offset: u64, bytes: &[u8]) -> Result<(), LogError> {
-        let (epoch, at) = (
-            self.begin(&file.log, epoch).await?,
-            i64::try_from(offset).map_err(LogError::other)?,
-        );
+    async fn append(&self, file: &File, epoch: Option<Epoch>, offset: u64, bytes: &[u8]) -> Result<Written, LogError> {
+        let epoch = self.begin(&file.log, epoch).await?;
+        let at = i64::try_from(offset).map_err(LogError::other)?;
         let append = self.connections.ask(&self.statements.append, |query| {
             query.bind(&file.log).bind(&file.name).bind(at).bind(epoch).bind(bytes)
         });
-        let Rows { rows, again } = append.await?;
-        let written = Written::read(only(&rows)?)?;
-        match written {
-            Written { held: false, .. } => Err(lost(&file.log)),
-            Written { done: true, .. } => Ok(()),
-            // The first try may have arrived, and only its answer was lost.
-            _ if again && self.holds(file, offset, bytes).await? => Ok(()),
-            Written { length, .. } => Err(LogError::OutOfPlace {
-                file: file.name.clone(),
-                expected: offset,
-                found: u64::try_from(length).unwrap_or_default(),
-            }),
-        }
+        written(&append.await?)
     }
 
-    async fn replace(&self, file: &File, epoch: Option<Epoch>, bytes: &[u8]) -> Result<(), LogError> {
+    async fn replace(&self, file: &File, epoch: Option<Epoch>, bytes: &[u8]) -> Result<Written, LogError> {
         let epoch = self.begin(&file.log, epoch).await?;
         let replace = self.connections.ask(&self.statements.replace, |query| {
             query.bind(&file.log).bind(&file.name).bind(epoch).bind(bytes)
         });
-        let answer = replace.await?;
-        match Written::read(only(&answer.rows)?)? {
-            Written { held: false, .. } => Err(lost(&file.log)),
-            Written { done: true, .. } => Ok(()),
-            Written { .. } => Err(LogError::other(format!("`{}` was not replaced", file.name))),
-        }
+        written(&replace.await?)
     }
 }
 
@@ -260,11 +227,6 @@ impl Home for PostgresHome {
     fn replace(&self, log: &str, file: &str, bytes: &[u8]) -> Result<(), LogError> {
         self.0.replace(log, file, bytes)
     }
-}
-
-fn only(rows: &[PgRow]) -> Result<&PgRow, LogError> {
-    rows.first()
-        .ok_or_else(|| LogError::other("the server answered a write without a row"))
 }
 
 fn column<'r, T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>>(
