@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::backup::frames::{Frame, FrameReader};
 use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
@@ -33,6 +34,20 @@ fn again<R: Serialize + DeserializeOwned>(data: &[u8]) {
     let read = serde_json::from_slice::<R>(&written);
     let same = read.is_ok_and(|read| serde_json::to_vec(&read).is_ok_and(|again| again == written));
     assert!(same, "a record that is not read again as it was written");
+}
+
+/// Reads any bytes as a backup: to its end, or to an error. No frame takes more memory than the longest record.
+pub fn backup(data: &[u8]) {
+    let Ok(mut reader) = FrameReader::begin(data) else {
+        return;
+    };
+    while let Ok(frame) = reader.next() {
+        if matches!(frame, Frame::End(_)) {
+            let rest = u64::try_from(data.len()).unwrap_or(u64::MAX) - reader.bytes;
+            assert_eq!(reader.ends().is_ok(), rest == 0, "bytes after the end");
+            return;
+        }
+    }
 }
 
 /// Parses any text as a reference to a key: one that parses is printed in a form that means the same.
@@ -66,6 +81,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_frames_are_a_backup_or_an_error(kinds in prop::collection::vec(any::<(u8, u8)>(), 0..20), cut: usize) {
+            let mut data = b"ibyok-backup v1\n".to_vec();
+            for (kind, length) in kinds {
+                let kind = *b"HRGSFME".get(usize::from(kind) % 8).unwrap_or(&kind);
+                data.extend([kind, 0, 0, 0, length]);
+                data.extend(std::iter::repeat_n(length, usize::from(length)));
+            }
+            backup(&data);
+            backup(&data[..cut % (data.len() + 1)]);
+        }
+
         #[test]
         fn any_bytes_are_a_record_or_an_error(data in prop::collection::vec(any::<u8>(), 0..300)) {
             record(&data);
