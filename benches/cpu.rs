@@ -1,7 +1,7 @@
-//! Measures the CPU time of a retrieval in process, and the threads that spend it:
+//! Measures the CPU time of a retrieval in process, from warm caches, and the threads that spend it:
 //! `cargo bench -p ibyok-benches --bench cpu`.
 //!
-//! `-- --profile memory written 64 SECONDS` only retrieves, for a profiler to look at.
+//! `-- --profile memory written 64 SECONDS KEYS` only retrieves, for a profiler to look at; 100 keys without a number.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     // As the server's.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match words.as_slice() {
-        ["--profile", backing, durability, tasks, seconds, ..] => {
+        ["--profile", backing, durability, tasks, seconds, rest @ ..] => {
             let backing = if *backing == "file" {
                 Backing::File
             } else {
@@ -34,8 +34,10 @@ fn main() -> Result<()> {
             } else {
                 SinkDurability::Written
             };
-            let scene = runtime.block_on(Scene::new(backing, durability, 100, 64))?;
+            let keys = rest.first().map_or(Ok(100), |keys| keys.parse())?;
+            let scene = runtime.block_on(Scene::new(backing, durability, keys, 64))?;
             let setting = Setting::new("profile", scene, tasks.parse()?);
+            println!("the first of each key: {:.2} µs", setting.warm(&runtime)?);
             let cost = setting.measure(&runtime, Duration::from_secs(seconds.parse()?))?;
             println!("{cost:?}");
             Ok(())
@@ -65,10 +67,12 @@ fn compare(runtime: &Runtime) -> Result<()> {
             "written"
         };
         let name = format!("{:<6} {word:<7} {keys:>7} keys {tasks:>4} at a time", backing.as_str());
-        settings.push((Setting::new(&name, scene, tasks), Vec::new()));
+        let setting = Setting::new(&name, scene, tasks);
+        let first = setting.warm(&runtime)?;
+        settings.push((setting, first, Vec::new()));
     }
     for _ in 0..ROUNDS {
-        for (setting, costs) in &mut settings {
+        for (setting, _, costs) in &mut settings {
             costs.push(setting.measure(runtime, ROUND)?);
         }
     }
@@ -76,14 +80,14 @@ fn compare(runtime: &Runtime) -> Result<()> {
         "CPU of one retrieval, in microseconds; medians of {ROUNDS} alternated rounds of {ROUND:?}, and the best of them\n"
     );
     println!(
-        "{:<46} {:>8} {:>8} {:>8} {:>8} {:>10}",
-        "", "callers", "writer", "both", "best", "per second"
+        "{:<46} {:>8} {:>8} {:>8} {:>8} {:>10} {:>8}",
+        "", "callers", "writer", "both", "best", "per second", "first"
     );
-    for (setting, costs) in &settings {
+    for (setting, first, costs) in &settings {
         let of = |part: fn(&Cost) -> f64| costs.iter().map(part).collect::<Vec<_>>();
         let both = of(|cost| cost.callers + cost.writer);
         println!(
-            "{:<46} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>10}",
+            "{:<46} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>10} {first:>8.2}",
             setting.name,
             median(&of(|cost| cost.callers)),
             median(&of(|cost| cost.writer)),
@@ -117,6 +121,31 @@ impl Setting {
             scene: Arc::new(scene),
             tasks,
         }
+    }
+
+    /// Retrieves every key once, and returns the CPU of one such retrieval in microseconds: the record is read from the store, and its
+    /// floor from the file of the floors.
+    fn warm(&self, runtime: &Runtime) -> Result<f64> {
+        let before = Cpu::now();
+        runtime.block_on(async {
+            let mut running = tokio::task::JoinSet::new();
+            for task in 0..self.tasks {
+                let (scene, step) = (Arc::clone(&self.scene), self.tasks);
+                running.spawn(async move {
+                    for number in (task..scene.keys.len()).step_by(step) {
+                        scene.retrieve(number).await?;
+                    }
+                    Result::Ok(())
+                });
+            }
+            while let Some(done) = running.join_next().await {
+                done??;
+            }
+            Result::Ok(())
+        })?;
+        let spent = Cpu::now().since(before);
+        let all = (spent.callers + spent.writer).as_secs_f64() * 1e6;
+        Ok(all / self.scene.keys.len().max(1) as f64)
     }
 
     fn measure(&self, runtime: &Runtime, time: Duration) -> Result<Cost> {

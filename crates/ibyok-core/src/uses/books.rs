@@ -15,6 +15,7 @@ use super::Usage;
 use super::count::{Counted, ScopeKey, UseKey, Uses};
 use super::replay::Replay;
 use super::rollup::{Of, ROWS_MAX, Rollup, RollupId, Row, Subject, open_body, seal_body};
+use super::sheet::{Part, Sheet};
 use super::sign::OwnSign;
 use super::tally::Tally;
 use crate::base::clock::Clock;
@@ -24,8 +25,8 @@ use crate::realm::Realm;
 /// The time for which an own record is kept in memory after it was last added to.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// The number of sheets that are kept in memory although the store has them.
-const SHEETS_MAX: usize = 1000;
+/// The number of sheets that are kept in memory although the store has them: some 10 MB.
+const SHEETS_MAX: usize = 10_000;
 
 /// The name of a record of counts in messages about its damage.
 pub(super) const WHAT: &str = "a record of usage";
@@ -46,24 +47,6 @@ pub(super) struct SheetOf {
     realm: RealmTag,
     subject: Subject,
     day: u16,
-}
-
-#[derive(Debug)]
-struct Sheet {
-    realm: Arc<Realm>,
-    parts: Vec<Part>,
-    /// The number of the next part that may be made.
-    next: Option<u8>,
-    touched: Duration,
-}
-
-#[derive(Debug)]
-struct Part {
-    number: u8,
-    body: Rollup,
-    /// The revision in the store, as far as it is known.
-    revision: Option<Revision>,
-    unsaved: bool,
 }
 
 /// Something to be added to a sheet.
@@ -162,61 +145,6 @@ impl Add {
     }
 }
 
-impl Sheet {
-    fn add(&mut self, new: impl Fn(Vec<Row>) -> Rollup, row: Row) {
-        let place = self.place_of(&row.of);
-        if let Some((part, at)) = place {
-            if let Some(there) = self.parts.get_mut(part).and_then(|part| part.body.rows.get_mut(at)) {
-                there.merge(&row);
-            }
-            if let Some(part) = self.parts.get_mut(part) {
-                part.unsaved = true;
-            }
-            return;
-        }
-        // A record with many rows would be sealed and sent whole for each new count, so a full part gets a successor.
-        let full = |part: &Part| part.body.rows.len() >= ROWS_MAX;
-        match (self.parts.last_mut().filter(|part| !full(part)), self.next) {
-            (Some(part), _) => {
-                part.body.rows.push(row);
-                part.unsaved = true;
-            }
-            (None, Some(number)) => {
-                self.next = number.checked_add(1);
-                self.parts.push(Part {
-                    number,
-                    body: new(vec![row]),
-                    revision: None,
-                    unsaved: true,
-                });
-            }
-            (None, None) => self.add_to_others(row),
-        }
-    }
-
-    /// Adds a row after the last part is full: it is counted together with others, in a row that may go beyond the
-    /// bound.
-    fn add_to_others(&mut self, mut row: Row) {
-        // The last part number is used up. Counts beyond it lose their subject, but no total.
-        row.of = row.of.others();
-        row.name = None;
-        let place = self.place_of(&row.of);
-        let Some(part) = self.parts.last_mut() else { return };
-        match place.and_then(|(_, at)| part.body.rows.get_mut(at)) {
-            Some(there) => there.merge(&row),
-            None => part.body.rows.push(row),
-        }
-        part.unsaved = true;
-    }
-
-    fn place_of(&self, of: &Of) -> Option<(usize, usize)> {
-        self.parts.iter().enumerate().find_map(|(number, part)| {
-            let at = part.body.rows.iter().position(|row| row.of == *of)?;
-            Some((number, at))
-        })
-    }
-}
-
 impl Books {
     pub(super) fn new(replay: Replay) -> Self {
         Books {
@@ -227,23 +155,21 @@ impl Books {
 
     /// True if the store has everything that is counted.
     pub(super) fn are_saved(&self) -> bool {
-        self.waiting.is_empty()
-            && self
-                .sheets
-                .values()
-                .all(|sheet| sheet.parts.iter().all(|part| !part.unsaved))
+        self.waiting.is_empty() && self.sheets.values().all(Sheet::is_saved)
     }
 
     /// Forgets the sheets that the store has and that no use is added to.
     pub(super) fn tidy(&mut self, now: Duration) {
-        self.sheets.retain(|_, sheet| {
-            let unsaved = sheet.parts.iter().any(|part| part.unsaved);
-            unsaved || now.saturating_sub(sheet.touched) < KEEP
-        });
-        if self.sheets.len() > SHEETS_MAX {
-            self.sheets
+        self.sheets
+            .retain(|_, sheet| !sheet.is_saved() || now.saturating_sub(sheet.touched) < KEEP);
+        let mut over = self.sheets.len().saturating_sub(SHEETS_MAX);
+        if over > 0 {
+            self.sheets.retain(|_, sheet| {
                 // Unsaved sheets stay, even above the bound: the store does not have their counts.
-                .retain(|_, sheet| sheet.parts.iter().any(|part| part.unsaved));
+                let goes = over > 0 && sheet.is_saved();
+                over -= usize::from(goes);
+                !goes
+            });
         }
     }
 }
@@ -277,23 +203,13 @@ impl Usage {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => free.insert(self.read_sheet(add).await?),
         };
-        let part = match sheet.place_of(&add.row.of) {
-            Some((part, _)) => sheet.parts.get(part),
-            // Where there is no more room it was counted with others.
-            None if sheet.next.is_none() => sheet.parts.last().filter(|part| part.body.rows.len() >= ROWS_MAX),
-            None => None,
-        };
+        let part = sheet.part_with(&add.row.of);
         // A part without a revision is not in the store yet, so it cannot count the line there.
         Ok(part.is_some_and(|part| part.revision.is_some() && part.body.seq >= seq))
     }
 
     async fn read_sheet(&self, add: &Add) -> Result<Sheet> {
-        let mut sheet = Sheet {
-            realm: Arc::clone(&add.realm),
-            parts: Vec::new(),
-            next: None,
-            touched: self.records.clock.elapsed(),
-        };
+        let mut sheet = Sheet::new(&add.realm, self.records.clock.elapsed());
         // Parts are numbered without gaps, so the first missing record ends the sheet.
         for number in 0..=u8::MAX {
             let id = self.rollup_record(&add.realm, add.subject, add.day, number)?;
@@ -305,12 +221,7 @@ impl Usage {
                 // The record's id holds only 5 bytes of the node and 8 of the subject, so another node's record can have the same id.
                 Ok(body) if body.node == self.recorder.log.id() && body.subject == add.subject => {
                     let full = body.rows.len() >= ROWS_MAX;
-                    sheet.parts.push(Part {
-                        number,
-                        body,
-                        revision: Some(stored.revision),
-                        unsaved: false,
-                    });
+                    sheet.has(Part::stored(number, body, stored.revision));
                     if !full {
                         sheet.next = number.checked_add(1);
                         break;
@@ -328,8 +239,9 @@ impl Usage {
     pub(super) async fn save(&self, books: &mut Books, seq: u64) -> Result<()> {
         let mut failure = None;
         for (of, sheet) in &mut books.sheets {
-            for part in sheet.parts.iter_mut().filter(|part| part.unsaved) {
-                let saved = self.save_part(of, &sheet.realm, part, seq).await;
+            let (realm, parts) = sheet.unsaved();
+            for part in parts {
+                let saved = self.save_part(of, realm, part, seq).await;
                 failure = failure.or(saved.err());
             }
         }

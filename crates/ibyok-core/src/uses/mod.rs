@@ -18,6 +18,7 @@ pub(crate) mod read;
 mod replay;
 pub(crate) mod report;
 pub(crate) mod rollup;
+mod sheet;
 mod sign;
 mod tally;
 #[cfg(test)]

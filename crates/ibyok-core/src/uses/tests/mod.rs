@@ -1,4 +1,5 @@
 mod forged;
+mod sheets;
 mod stops;
 
 use std::sync::Arc;
