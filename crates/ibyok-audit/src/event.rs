@@ -53,6 +53,7 @@ macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident,)+) => {
         $(
             $(#[$doc])*
+            #[inline]
             pub fn $name(mut self, $name: impl Into<Cow<'a, str>>) -> Self {
                 self.$name = Some(cut($name.into()));
                 self
@@ -63,6 +64,7 @@ macro_rules! texts {
 
 impl<'a> Event<'a> {
     /// An event with everything else empty: an anonymous principal, a count of one.
+    #[inline]
     pub fn new(action: Action, outcome: Outcome, at: Timestamp) -> Self {
         Self {
             ticket: EventTicket::next(),
@@ -93,6 +95,7 @@ impl<'a> Event<'a> {
 
     /// The name of this event within this process; its receipt carries the same.
     #[must_use]
+    #[inline]
     pub fn ticket(&self) -> EventTicket {
         self.ticket
     }
@@ -123,18 +126,21 @@ impl<'a> Event<'a> {
     }
 
     /// Sets the caller that made the request.
+    #[inline]
     pub fn principal(mut self, principal: Principal<'a>) -> Self {
         self.principal = principal;
         self
     }
 
     /// The phase of a change.
+    #[inline]
     pub fn phase(mut self, phase: Phase) -> Self {
         self.phase = Some(phase);
         self
     }
 
     /// The key's version.
+    #[inline]
     pub fn version(mut self, version: impl Into<u64>) -> Self {
         self.version = Some(version.into());
         self
@@ -142,30 +148,35 @@ impl<'a> Event<'a> {
 
     /// Sets the object of the action when it is not a key: a kind (`token`, `incident`, `log`, `environment`) and its
     /// id.
+    #[inline]
     pub fn target(mut self, kind: impl Into<Cow<'a, str>>, id: impl Into<Cow<'a, str>>) -> Self {
         self.target = Some((cut(kind.into()), cut(id.into())));
         self
     }
 
     /// The revision that the changed record gets.
+    #[inline]
     pub fn rev(mut self, rev: u64) -> Self {
         self.rev = Some(rev);
         self
     }
 
     /// Sets the number of things or requests that this line stands for.
+    #[inline]
     pub fn count(mut self, count: u64) -> Self {
         self.count = count;
         self
     }
 
     /// Sets the statement about the store and the floors. An empty statement leaves the line as it is without one.
+    #[inline]
     pub fn states(mut self, statement: Statement) -> Self {
         self.states = statement;
         self
     }
 
     /// Sets the address and the user agent of the client that sent the request.
+    #[inline]
     pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&'a str>) -> Self {
         self.ip = ip;
         self.user_agent = user_agent.map(|text| cut(Cow::Borrowed(text)));
@@ -222,6 +233,7 @@ pub struct Principal<'a> {
 impl<'a> Principal<'a> {
     /// A caller of this kind of whom nothing more is known.
     #[must_use]
+    #[inline]
     pub fn new(kind: PrincipalKind) -> Self {
         Self {
             kind,
@@ -233,6 +245,7 @@ impl<'a> Principal<'a> {
 
     /// The token's id, or a keyed hash of one that is not known.
     #[must_use]
+    #[inline]
     pub fn id(mut self, id: impl Into<Cow<'a, str>>) -> Self {
         self.id = Some(cut(id.into()));
         self
@@ -240,6 +253,7 @@ impl<'a> Principal<'a> {
 
     /// The token's or the operator's name.
     #[must_use]
+    #[inline]
     pub fn name(mut self, name: impl Into<Cow<'a, str>>) -> Self {
         self.name = Some(cut(name.into()));
         self
@@ -247,6 +261,7 @@ impl<'a> Principal<'a> {
 
     /// The short keyed hash that distinguishes attenuated children.
     #[must_use]
+    #[inline]
     pub fn chain(mut self, chain: impl Into<Cow<'a, str>>) -> Self {
         self.chain = Some(cut(chain.into()));
         self
@@ -265,10 +280,17 @@ impl<'a> Principal<'a> {
 }
 
 /// The text, or its first 255 characters and `…`. Looks at no more than that much of it.
+#[inline]
 pub(crate) fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    // In line with its callers: an event is built in its place, and not moved for each text.
     if text.len() <= TEXT_LIMIT {
-        return text;
+        text
+    } else {
+        shortened(text)
     }
+}
+
+fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
     match text.char_indices().nth(TEXT_LIMIT) {
         None => text,
         Some(_) => text.chars().take(TEXT_LIMIT - 1).chain(['…']).collect(),

@@ -25,6 +25,8 @@ struct Sought {
     provider: usize,
     shape: usize,
     prefix: Vec<u8>,
+    /// The length of the shortest value. Most texts in which a key is sought are shorter than most keys.
+    shortest: usize,
 }
 
 impl Finder {
@@ -38,10 +40,12 @@ impl Finder {
             let all = entry.shapes().iter().enumerate();
             // What a provider publishes by design is no secret.
             for (shape, of) in all.filter(|(_, shape)| !shape.is_context_only() && !shape.is_public()) {
+                let shortest = of.shortest();
                 let sought = |prefix| Sought {
                     provider,
                     shape,
                     prefix,
+                    shortest,
                 };
                 let prefixes = of.prefixes().unwrap_or_default();
                 if prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.len() < 2) {
@@ -87,6 +91,7 @@ impl Finder {
         let rest = rest.get(..MAX_VALUE_LEN).unwrap_or(rest);
         shapes
             .chain(open)
+            .filter(|sought| sought.shortest <= rest.len())
             .filter_map(|sought| longest(sought.of(catalogue)?, rest))
     }
 }

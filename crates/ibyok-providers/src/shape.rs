@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::{ParserBuilder, hir::literal::Extractor};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, literal::Extractor};
 
 /// The longest value, in bytes, that is compared with a shape. Keys are shorter.
 pub const MAX_VALUE_LEN: usize = 4096;
@@ -96,13 +97,7 @@ impl Shape {
     /// Returns prefixes, with one of which every value of this shape begins. They dismiss most texts without the
     /// pattern. `None` if values may begin with anything.
     pub fn prefixes(&self) -> Option<Vec<Vec<u8>>> {
-        let pattern = ParserBuilder::new()
-            .unicode(false)
-            .utf8(false)
-            .build()
-            .parse(&self.pattern)
-            .ok()?;
-        let prefixes = Extractor::new().extract(&pattern);
+        let prefixes = Extractor::new().extract(&self.parsed()?);
         Some(
             prefixes
                 .literals()?
@@ -110,6 +105,19 @@ impl Shape {
                 .map(|prefix| prefix.as_bytes().to_vec())
                 .collect(),
         )
+    }
+
+    /// Returns the length of the shortest value of this shape, in bytes; 0 if it is not known.
+    pub(crate) fn shortest(&self) -> usize {
+        let pattern = self.parsed();
+        pattern
+            .and_then(|pattern| pattern.properties().minimum_len())
+            .unwrap_or(0)
+    }
+
+    fn parsed(&self) -> Option<Hir> {
+        let mut parser = ParserBuilder::new().unicode(false).utf8(false).build();
+        parser.parse(&self.pattern).ok()
     }
 
     /// The pattern, compiled and anchored.

@@ -73,54 +73,65 @@ impl Log {
 
     /// Appends an event and waits until it is durable in every required sink.
     ///
-    /// The event keeps the caller's `time`; the order of the log is `seq`. The future may be dropped at any time: the
-    /// event is then on the log or not, and the chain is whole.
+    /// The call puts the event in, and the future waits. The event keeps the caller's `time`; the order of the log is `seq`. The future
+    /// may be dropped at any time: the event is then on the log or not, and the chain is whole.
     ///
     /// # Errors
     /// [`Error::Poisoned`] after a failed write or sync, until [`Log::reopen`]; [`Error::Unavailable`] when a sink
     /// refused it or the deadline has passed; [`Error::Closed`]. The line may still reach the log after the deadline.
     /// That does no harm: a line without a release reveals nothing.
-    pub async fn append(&self, event: Event<'_>) -> Result<Receipt, Error> {
+    pub fn append<'l>(&'l self, event: Event<'_>) -> impl Future<Output = Result<Receipt, Error>> + use<'l> {
         let (ticket, stated) = (event.ticket, event.states.store_mark());
-        let put = with_text(&event, |text| match self.put(text, stated)? {
-            Some(joined) => Ok(Ok(joined)),
+        // Before the future begins: an event is large, and a future that held it would be moved with it.
+        let put = with_text(&event, |text| match self.put(text, stated) {
+            Ok(Some(waiting)) => Ok(Ok(waiting)),
             // Only a line that finds no room is copied.
-            None => Ok(Err((text.text.to_owned(), text.time))),
-        })?;
-        // Not held while the line waits.
-        drop(event);
-        let joined = match put {
-            Ok(joined) => joined,
-            Err((text, time)) => self.put_when_there_is_room(Text { text: &text, time }, stated).await?,
-        };
-        let index = joined.index as u64;
-        match self.written(joined).await {
-            Written::From(first) => Ok(Receipt::new(ticket, first + index, Arc::clone(&self.shared.log))),
-            Written::Poisoned(reason) => Err(Error::Poisoned {
-                reason: reason.as_ref().to_owned(),
-            }),
-            Written::Refused(reason) => Err(Error::unavailable(reason.as_ref())),
-            Written::Closed => Err(Error::Closed),
-            Written::Late => Err(self.too_late()),
+            Ok(None) => Ok(Err((text.text.to_owned(), text.time))),
+            Err(error) => Err(error),
+        });
+        async move {
+            let waiting = match put? {
+                Ok(waiting) => waiting,
+                Err((text, time)) => {
+                    let room = self.put_when_there_is_room(Text { text: &text, time }, stated);
+                    Box::pin(room).await?
+                }
+            };
+            let index = waiting.index as u64;
+            match self.written(waiting).await {
+                Written::From(first) => Ok(Receipt::new(ticket, first + index, Arc::clone(&self.shared.log))),
+                Written::Poisoned(reason) => Err(Error::Poisoned {
+                    reason: reason.as_ref().to_owned(),
+                }),
+                Written::Refused(reason) => Err(Error::unavailable(reason.as_ref())),
+                Written::Closed => Err(Error::Closed),
+                Written::Late => Err(self.too_late()),
+            }
         }
     }
 
     /// Puts a line in; `None` if there is no room.
-    fn put(&self, line: Text<'_>, stated: Option<StoreMark>) -> Result<Option<Joined>, Error> {
+    fn put(&self, line: Text<'_>, stated: Option<StoreMark>) -> Result<Option<Waiting<'_>>, Error> {
         let joined = self.shared.queue.put(line, stated, self.shared.watch.now())?;
         self.shared.watch.wake();
-        Ok(joined)
+        // From here on a caller that goes away leaves its line to the thread.
+        Ok(joined.map(|Joined { group, index, leads }| Waiting {
+            shared: &self.shared,
+            group,
+            index,
+            leads,
+        }))
     }
 
-    async fn put_when_there_is_room(&self, line: Text<'_>, stated: Option<StoreMark>) -> Result<Joined, Error> {
+    async fn put_when_there_is_room(&self, line: Text<'_>, stated: Option<StoreMark>) -> Result<Waiting<'_>, Error> {
         let put = async {
             loop {
                 let room = self.shared.queue.room.notified();
                 let mut room = std::pin::pin!(room);
                 // Before the look: room that is made between the two still wakes this caller.
                 room.as_mut().enable();
-                if let Some(joined) = self.put(line, stated)? {
-                    return Ok(joined);
+                if let Some(waiting) = self.put(line, stated)? {
+                    return Ok(waiting);
                 }
                 room.await;
             }
@@ -129,15 +140,8 @@ impl Log {
         put.map_err(|_| self.too_late())?
     }
 
-    async fn written(&self, joined: Joined) -> Written {
-        let Joined { group, index, leads } = joined;
-        let mut waiting = Waiting {
-            shared: &self.shared,
-            group,
-            index,
-            leads,
-        };
-        if leads {
+    async fn written(&self, mut waiting: Waiting<'_>) -> Written {
+        if waiting.leads {
             // Every task that is ready puts its line in first, and one write takes all of them.
             tokio::task::yield_now().await;
             self.writer.write_now(&self.shared);

@@ -108,7 +108,13 @@ impl SteadyClock {
 
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        self.inner.now().max(self.least())
+        let (wall, passed) = (self.inner.now(), self.elapsed().saturating_sub(self.opened));
+        // In nanoseconds first: the arithmetic of the calendar is only needed after the clock was set back.
+        let passed = i128::try_from(passed.as_nanos()).unwrap_or(i128::MAX);
+        if wall.as_nanosecond() >= self.opened_at.as_nanosecond().saturating_add(passed) {
+            return wall;
+        }
+        wall.max(self.least())
     }
 
     fn elapsed(&self) -> Duration {

@@ -58,12 +58,13 @@ fn next(text: &[u8]) -> Option<Range<usize>> {
 
 /// Finds the first access token: its prefix, and at least twenty of its characters.
 fn token(text: &[u8]) -> Option<Range<usize>> {
-    let begins = |window: &[u8]| window.eq_ignore_ascii_case(TOKEN);
-    let mut places = text
-        .windows(TOKEN.len())
-        .enumerate()
-        .filter(|(_, window)| begins(window));
-    places.find_map(|(at, _)| {
+    // By the last byte of the prefix, which few texts have.
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'_');
+    let mut places = ends.filter_map(|(end, _)| (end + 1).checked_sub(TOKEN.len()));
+    places.find_map(|at| {
+        if !text.get(at..at + TOKEN.len())?.eq_ignore_ascii_case(TOKEN) {
+            return None;
+        }
         let body = text.get(at + TOKEN.len()..)?;
         let letters = body.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         // Restrictions that were appended to it belong to it.

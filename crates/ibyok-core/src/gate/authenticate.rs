@@ -27,8 +27,7 @@ impl Gate {
         let principal = match asking {
             Asking::Operator(actor) => Principal::Operator(Operator::established(actor)?),
             Asking::Token(token, only) => {
-                let holder = self.authenticate_token(attempt, token, only.as_ref()).await?;
-                Principal::Token(Arc::new(holder))
+                Principal::Token(self.authenticate_token(attempt, token, only.as_ref()).await?)
             }
         };
         attempt.caller = Some(principal.clone());
@@ -43,7 +42,7 @@ impl Gate {
         attempt: &mut Attempt<'_>,
         token: &AccessToken,
         only: Option<&Namespace>,
-    ) -> Result<Holder> {
+    ) -> Result<Arc<Holder>> {
         let presented = Token::parse(token.expose()).map_err(|_| refuse(attempt, "malformed"))?;
         let found = self.verify(&presented, token, only).await;
         // Only now: to hash the id costs as much as to verify the token, and the log needs the hash of strangers alone.
@@ -53,7 +52,7 @@ impl Gate {
         })?;
         let namespace = Arc::<str>::from(&found.name.namespace);
         let texts = Texts::of(&found.verified);
-        let holder = self.holder(found, attempt.at).await.map_err(|refused| {
+        let holder = self.holder(found, texts, attempt.at).await.map_err(|refused| {
             // The token is one of ours, and its id may be named.
             attempt.facts.principal = Some(texts.who().into_owned());
             attempt.facts.namespace = Some(namespace);
@@ -89,7 +88,7 @@ impl Gate {
     }
 
     /// Finds the record of a token that verified, and checks that it is valid.
-    async fn holder(self: &Arc<Self>, found: Found, at: Timestamp) -> Result<Holder, Invalid> {
+    async fn holder(self: &Arc<Self>, found: Found, texts: Texts, at: Timestamp) -> Result<Arc<Holder>, Invalid> {
         let (id, verified) = (found.verified.id(), &found.verified);
         self.known_to_be_invalid(found.tag, verified, at)?;
         let realm = match found.realm {
@@ -101,7 +100,8 @@ impl Gate {
                 .ok_or(Invalid::Token("unknown"))?,
         };
         let held = self.records.load::<TokenRecord>(&realm, id.bytes()).await?;
-        let holder = Holder::verified(id, realm, held.ok_or(Invalid::Token("unknown"))?, verified);
+        let held = held.ok_or(Invalid::Token("unknown"))?;
+        let holder = Holder::verified((verified, texts), realm, held);
         let ancestors = self.still_valid(&holder, holder.held(), at).await?;
         Ok(holder.with_ancestors(ancestors))
     }

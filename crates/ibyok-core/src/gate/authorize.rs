@@ -159,9 +159,8 @@ impl Gate {
             }
             KeyHandle::Id(id) => {
                 attempt.facts.key_id = Some((*id).into());
-                let name = self
-                    .name_of((attempt, principal, scope), namespace, environment, *id)
-                    .await?;
+                let name = self.name_of((attempt, principal, scope), namespace, environment, *id);
+                let name = Box::pin(name).await?;
                 attempt.facts.key = Some((&name).into());
                 self.allowed(attempt, principal, scope, namespace, Some(environment), Some(&name))
                     .map_err(|_| hidden_key())?;

@@ -104,9 +104,13 @@ impl Texts {
 }
 
 impl Holder {
-    /// The holder of a token whose secret was verified.
-    pub(super) fn verified(id: TokenId, realm: Arc<Realm>, held: Arc<Held<TokenRecord>>, verified: &Verified) -> Self {
-        let epoch = verified.epoch();
+    /// The holder of a token whose secret was verified, with its texts.
+    pub(super) fn verified(
+        (verified, texts): (&Verified, Texts),
+        realm: Arc<Realm>,
+        held: Arc<Held<TokenRecord>>,
+    ) -> Self {
+        let (id, epoch) = (verified.id(), verified.epoch());
         let mut restrictions = verified.restrictions().to_vec();
         restrictions.extend(held.record.grace_of(epoch).map(only_until));
         Holder {
@@ -115,15 +119,14 @@ impl Holder {
             held,
             restrictions,
             epoch,
-            texts: Texts::of(verified),
+            texts,
             ancestors: Vec::new(),
         }
     }
 
     /// The holder with the records of the tokens that it descends from.
-    pub(super) fn with_ancestors(mut self, ancestors: Vec<Arc<Held<TokenRecord>>>) -> Self {
-        self.ancestors = ancestors;
-        self
+    pub(super) fn with_ancestors(self, ancestors: Vec<Arc<Held<TokenRecord>>>) -> Arc<Self> {
+        Arc::new(Holder { ancestors, ..self })
     }
 
     /// The record of a token that it descends from, as it was when the holder was found valid.

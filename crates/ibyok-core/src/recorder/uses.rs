@@ -1,6 +1,8 @@
 //! The counting of retrievals: after their line is on the log, before anything is released.
 
-use ibyok_audit::{Event, Outcome, Receipt};
+use std::convert::Infallible;
+
+use ibyok_audit::{Event, EventTicket, Outcome, Receipt};
 
 use super::Recorder;
 use crate::base::error::{Code, Error, Result};
@@ -9,16 +11,25 @@ use crate::gate::meter::{Ended, Flight, Use};
 use crate::model::mode::Mode;
 
 impl Recorder {
-    /// Appends the line of a value that is about to be released, and counts it.
-    pub(crate) async fn append_use(&self, attempt: &Attempt<'_>, event: Event<'_>) -> Result<Receipt> {
+    /// Appends the line of a value that is about to be released, and counts it. Returns the receipt with the ticket of the line's event.
+    pub(crate) async fn append_use(&self, attempt: &Attempt<'_>) -> Result<(Receipt, EventTicket)> {
         let mocked = attempt.facts.mode == Some(Mode::Mock.as_str());
         let ended = if mocked { Ended::Mocked } else { Ended::Live };
-        self.append_counted(attempt, event, ended, true).await
+        let (ticket, appended) = {
+            let event = attempt.allowed();
+            (event.ticket(), self.append_counted(attempt, event, ended, true))
+        };
+        Ok((appended.await?, ticket))
     }
 
-    /// As [`Recorder::refusing`], and counts refusals and failures for a caller with a valid token.
-    pub(crate) async fn refusing_use<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
-        let Err(error) = outcome else { return outcome };
+    /// Puts a refusal or failure on the log as [`Recorder::refusing`] does, and counts it for a caller with a valid token. Returns the
+    /// error that the caller gets.
+    pub(crate) async fn refused_use(&self, attempt: &Attempt<'_>, error: Error) -> Error {
+        let Err(error) = self.refusing_use(attempt, error).await;
+        error
+    }
+
+    async fn refusing_use(&self, attempt: &Attempt<'_>, error: Error) -> Result<Infallible> {
         if attempt.caller.is_none() || matches!(error, Error::Unauthenticated) {
             return self.refusing(attempt, Err(error)).await;
         }
@@ -49,31 +60,34 @@ impl Recorder {
         Ok(())
     }
 
-    async fn append_counted(
-        &self,
-        attempt: &Attempt<'_>,
+    /// Appends an event of the attempt. As [`ibyok_audit::Log::append`], the call puts the line in, so that no future holds the event.
+    fn append_counted<'a>(
+        &'a self,
+        attempt: &'a Attempt<'_>,
         event: Event<'_>,
         ended: Ended,
         of_a_key: bool,
-    ) -> Result<Receipt> {
-        let Some(caller) = &attempt.caller else {
-            return Ok(self.log.append(event).await?);
-        };
+    ) -> impl Future<Output = Result<Receipt>> + use<'a> {
         // Before the append: a cut of the counts that begins now waits for this line instead of missing it.
-        let flight = Flight::begin(self.meter.as_ref());
-        let receipt = self.log.append(event).await?;
-        let used = Use {
-            caller,
-            key: attempt.permitted.as_ref().filter(|_| of_a_key),
-            // A mock is no read of a version. If it counted as one, a program in mock mode would keep an old version alive.
-            version: attempt.facts.version.filter(|_| ended == Ended::Live),
-            ended,
-            count: attempt.facts.count,
-            at: attempt.at,
-            source: attempt.context.source,
-        };
-        flight.count(receipt.seq(), &used);
-        Ok(receipt)
+        let flight = attempt.caller.is_some().then(|| Flight::begin(self.meter.as_ref()));
+        let appended = self.log.append(event);
+        async move {
+            let receipt = appended.await?;
+            if let Some((flight, caller)) = flight.zip(attempt.caller.as_ref()) {
+                let used = Use {
+                    caller,
+                    key: attempt.permitted.as_ref().filter(|_| of_a_key),
+                    // A mock is no read of a version. If it counted as one, a program in mock mode would keep an old version alive.
+                    version: attempt.facts.version.filter(|_| ended == Ended::Live),
+                    ended,
+                    count: attempt.facts.count,
+                    at: attempt.at,
+                    source: attempt.context.source,
+                };
+                flight.count(receipt.seq(), &used);
+            }
+            Ok(receipt)
+        }
     }
 }
 

@@ -30,6 +30,10 @@ impl Records {
         if let Some(tags) = self.realms.tags.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(Arc::clone(tags));
         }
+        Box::pin(self.read_tags()).await
+    }
+
+    async fn read_tags(&self) -> Result<Arc<Tags>> {
         let epoch = self.cache.epoch();
         let listed = list_tags(self.vault, self.store.as_ref()).await?;
         self.remember_damaged_tags(&listed.damaged);
@@ -71,7 +75,7 @@ impl Records {
         if let Some(realm) = self.realm(&name).await? {
             return Ok(realm);
         }
-        Err(self.no_environment(namespace, environment).await)
+        Err(Box::pin(self.no_environment(namespace, environment)).await)
     }
 
     /// A namespace, as results name it: not at all where it is the home.

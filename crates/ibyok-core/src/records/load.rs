@@ -44,6 +44,11 @@ impl Records {
         if let Some(held) = self.cache.get(&id).and_then(R::from_entry) {
             return Ok(Some(held));
         }
+        // In a box, as every way past the caches: else the future of each retrieval would be as large as that of a read.
+        Box::pin(self.read_and_keep(realm, id)).await
+    }
+
+    async fn read_and_keep<R: Record>(&self, realm: &Realm, id: RecordId) -> Result<Option<Arc<Held<R>>>> {
         let epoch = self.cache.epoch();
         let Some(held) = self.read(realm, &id).await? else {
             return Ok(None);

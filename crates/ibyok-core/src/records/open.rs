@@ -1,6 +1,7 @@
 //! Opening a realm through the KEK, once for all who wait for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Records;
 use super::lives::damaged;
@@ -17,6 +18,11 @@ impl Records {
         if let Some(realm) = self.realms.held(name, asked, self.key_cache_ttl) {
             return Ok(Some(realm));
         }
+        Box::pin(self.realm_asked_for(name, asked)).await
+    }
+
+    /// The realm of a name that was not held opened when it was asked for.
+    async fn realm_asked_for(&self, name: &RealmName, asked: Duration) -> Result<Option<Arc<Realm>>> {
         // Only names that the store has: others must leave nothing behind here.
         if !self.tags().await?.has(name) {
             return self.check_absent(name).await.map(|()| None);

@@ -21,7 +21,7 @@ impl Records {
                 self.renew_soon();
                 Ok(())
             }
-            _ => self.renew_lease().await,
+            _ => Box::pin(self.renew_lease()).await,
         }
     }
 

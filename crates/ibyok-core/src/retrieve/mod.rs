@@ -228,31 +228,33 @@ impl Retriever {
         reference: &KeyRef,
         context: &RequestContext,
     ) -> Result<Released> {
-        let first = Attempt::new(action, self.records.now(), context);
-        match self.retrieve_once(first, asking, reference).await {
+        let mut attempt = Attempt::new(action, self.records.now(), context);
+        match self.retrieve_once(&mut attempt, asking, reference).await {
             Err(Error::Conflict { .. }) => {
+                attempt = Attempt::new(action, self.records.now(), context);
                 // Counted by the limits already: the same request must not pay twice.
-                let mut again = Attempt::new(action, self.records.now(), context);
-                again.limits.again = true;
-                self.retrieve_once(again, asking, reference).await
+                attempt.limits.again = true;
+                Box::pin(self.retrieve_once(&mut attempt, asking, reference)).await
             }
             other => other,
         }
     }
 
-    async fn retrieve_once(&self, mut attempt: Attempt<'_>, asking: &Asking, reference: &KeyRef) -> Result<Released> {
+    async fn retrieve_once(&self, attempt: &mut Attempt<'_>, asking: &Asking, reference: &KeyRef) -> Result<Released> {
         // Before any read: as long as the epoch stays, no record that was read has changed.
         let epoch = self.records.cache.epoch();
-        let opened = self.open_if_permitted(&mut attempt, asking, reference).await;
-        let opened = self.recorder.refusing_use(&attempt, opened).await?;
-        let event = attempt.allowed();
-        let ticket = event.ticket();
-        let receipt = self.recorder.append_use(&attempt, event).await?;
-        let unchanged = self.unchanged(&opened, epoch).await;
-        if matches!(unchanged, Err(Error::Conflict { .. })) {
-            attempt.facts.reason = Some("mode_changed");
+        let opened = match self.open_if_permitted(attempt, asking, reference).await {
+            Ok(opened) => opened,
+            // In a box, as every way that ends without a value.
+            Err(error) => return Err(Box::pin(self.recorder.refused_use(attempt, error)).await),
+        };
+        let (receipt, ticket) = self.recorder.append_use(attempt).await?;
+        if let Err(error) = self.unchanged(&opened, epoch).await {
+            if matches!(error, Error::Conflict { .. }) {
+                attempt.facts.reason = Some("mode_changed");
+            }
+            return Err(Box::pin(self.recorder.refused_use(attempt, error)).await);
         }
-        self.recorder.refusing_use(&attempt, unchanged).await?;
         opened.release(receipt, ticket)
     }
 
@@ -322,6 +324,12 @@ impl Retriever {
         if self.records.cache.epoch() == epoch && self.records.lease.holds(self.records.clock.as_ref()) {
             return Ok(());
         }
+        Box::pin(self.unchanged_records(opened)).await
+    }
+
+    /// As [`Retriever::unchanged`], by the records as they are now.
+    async fn unchanged_records(&self, opened: &Opened) -> Result<()> {
+        let loaded = &opened.loaded;
         self.records.hold_lease().await?;
         let held = self.gate.key(&loaded.permit).await?;
         let version = held.record.served(&loaded.permit.label(), opened.version.into())?;
