@@ -104,6 +104,14 @@ mod floors;
 /// Bad vaults and bad tokens, each with its documented answer.
 mod bad_input;
 
+/// A disk that is small enough to fill.
+#[cfg(feature = "faults")]
+mod small_disk;
+
+/// Backups, restores and moves that fill a disk half-way.
+#[cfg(feature = "faults")]
+mod full_moves;
+
 /// Disks that fail, are full, or cannot be written to.
 #[cfg(feature = "faults")]
 mod outage;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ibyok_tests::{Home, Oracle, Request, Run, Server, segments, wait_until};
 
+use crate::small_disk::Small;
 use crate::{PROGRAMS, home_with_vault};
 
 /// strace on a running process.
@@ -194,32 +195,6 @@ fn a_store_whose_sync_fails_is_not_believed_when_the_next_one_works() {
     oracle.answered(&again.retrieve(&token, "prod/key").is(200));
     assert!(again.stop().success());
     oracle.check(&home);
-}
-
-/// A small file system in memory over a home's directory.
-struct Small<'a>(&'a Home);
-
-impl Small<'_> {
-    fn mount<'a>(home: &'a Home, options: &str) -> Small<'a> {
-        let mut mount = Run::new("mount").args(["-t", "tmpfs", "-o", &format!("mode=700,{options}"), "tmpfs"]);
-        mount = mount.arg(home.path("home"));
-        mount.run().done();
-        Small(home)
-    }
-
-    fn remount(&self, options: &str) {
-        Run::new("mount")
-            .args(["-o", &format!("remount,{options}")])
-            .arg(self.0.path("home"))
-            .run()
-            .done();
-    }
-}
-
-impl Drop for Small<'_> {
-    fn drop(&mut self) {
-        drop(Run::new("umount").arg("--lazy").arg(self.0.path("home")).run());
-    }
 }
 
 #[test]
