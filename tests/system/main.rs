@@ -119,6 +119,15 @@ mod outage;
 /// Further sinks of the log fail and come back.
 mod sinks;
 
+/// The servers that homes of the log are on.
+#[cfg(feature = "servers")]
+#[path = "../../crates/ibyok-storage/tests/servers/mod.rs"]
+mod servers;
+
+/// Nodes without a disk, whose logs are in PostgreSQL or Redis.
+#[cfg(feature = "servers")]
+mod log_home;
+
 /// Exported files, read by python-dotenv, Node.js, Docker's command line and shells.
 #[cfg(feature = "readers")]
 mod readers;

@@ -111,12 +111,14 @@ impl Strings {
             self.logs_key(),
         ];
         let (epoch, offset) = (epoch.unwrap_or(0).to_string(), offset.to_string());
-        let arguments: [&[u8]; 5] = [
+        let lease = LEASE.as_millis().to_string();
+        let arguments: [&[u8]; 6] = [
             epoch.as_bytes(),
             offset.as_bytes(),
             bytes,
             file.name.as_bytes(),
             file.log.as_bytes(),
+            lease.as_bytes(),
         ];
         let command = eval(script, &keys, &arguments);
         let Answer { value, again } = self.connection.write(&command).await?;

@@ -1,11 +1,16 @@
 //! The scripts of the home. Redis runs each as one step.
 
-/// Keys: the log, the file, the log's names, the logs. Arguments: epoch (0 for none), offset, bytes, name, log.
+/// Keys: the log, the file, the log's names, the logs. Arguments: epoch (0 for none), offset, bytes, name, log, the lease in milliseconds.
 ///
-/// A log without an epoch was lost with its server's memory: nobody else took it.
+/// A log without an epoch was lost with its server's memory, and nobody else took it. The writer gets its lease again at once: until the
+/// next renewal, another process could take the log from it.
 pub(super) const APPEND: &str = "
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if ARGV[1] ~= '0' and epoch and epoch ~= ARGV[1] then return {'lost', 0} end
+if ARGV[1] ~= '0' and not epoch then
+    local over = redis.call('TIME')[1] * 1000 + ARGV[6]
+    redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'until', string.format('%.0f', over))
+end
 local length = redis.call('STRLEN', KEYS[2])
 if length ~= tonumber(ARGV[2]) then return {'elsewhere', length} end
 redis.call('SADD', KEYS[4], ARGV[5])
@@ -17,6 +22,10 @@ return {'done', length}";
 pub(super) const REPLACE: &str = "
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if ARGV[1] ~= '0' and epoch and epoch ~= ARGV[1] then return {'lost', 0} end
+if ARGV[1] ~= '0' and not epoch then
+    local over = redis.call('TIME')[1] * 1000 + ARGV[6]
+    redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'until', string.format('%.0f', over))
+end
 redis.call('SADD', KEYS[4], ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[3])
