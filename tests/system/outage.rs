@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ibyok_tests::{Home, Oracle, Request, Run, Server, segments, wait_until};
+use ibyok_tests::{Home, Oracle, Request, Server, segments, wait_until};
 
 use crate::small_disk::Small;
 use crate::{PROGRAMS, home_with_vault};
