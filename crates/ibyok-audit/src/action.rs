@@ -143,6 +143,8 @@ words! {
         LogFloorsExported => "log.floors_exported",
         /// Floors of another node were taken over.
         LogFloorsImported => "log.floors_imported",
+        /// Old segments of a log were moved into an archive.
+        LogArchive => "log.archive",
         /// The node began without a history: it knows no floors of the records that the store holds.
         LogNoHistory => "log.no_history",
         /// An incident was opened.

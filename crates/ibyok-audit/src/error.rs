@@ -41,6 +41,14 @@ pub enum Error {
         /// The mismatch, in words.
         why: String,
     },
+    /// Segments of a log cannot be moved into an archive.
+    #[error("cannot archive the audit log: `{}`: {why}", path.display())]
+    CannotArchive {
+        /// The segment, the slot or the archive.
+        path: PathBuf,
+        /// The obstacle, in words.
+        why: String,
+    },
     /// The signing key is not the one of this log.
     #[error("the signing key does not belong to the log `{log}`")]
     WrongKey {
@@ -125,6 +133,17 @@ pub enum Error {
     SeveralLogs {
         /// The number.
         seq: u64,
+    },
+    /// The first lines of a log are in an archive that was not given.
+    #[error(
+        "lines 1 to {lines} of the log `{}` are archived: give the archive with `--archive`",
+        shown(log)
+    )]
+    Elsewhere {
+        /// The log.
+        log: String,
+        /// The number of lines.
+        lines: u64,
     },
     /// No checkpoint speaks of the line.
     #[error("no checkpoint covers line {seq} of the log `{log}` yet; try again in a second")]

@@ -33,6 +33,7 @@
 
 mod about;
 mod action;
+mod archive;
 mod beside;
 mod chain;
 mod checkpoint;
@@ -64,6 +65,7 @@ mod fuzzing;
 // The public interface is:
 pub use about::About;
 pub use action::{Action, Outcome, Phase, PrincipalKind};
+pub use archive::{Archived, ArchivedSegment, Plan};
 pub use chain::Head;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
@@ -72,11 +74,11 @@ pub use home::{Hold, Home, HomeFile, MemoryHome};
 pub use key::{SigningKey, VerifyingKey};
 pub use line_key::LineKey;
 pub use log::{Log, LogBuilder, LogStatus, SinkMode, SinkStatus};
-pub use prove::{Proof, prove};
+pub use prove::{Proof, prove, prove_with};
 pub use read::{
-    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut, LeftOutReason, Line,
-    LinePlace, Lines, Reader, claimed_keys, export, has_other_logs, has_own_lines, logs_in, newest_checkpoints,
-    newest_store_mark,
+    ArchivedLines, ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut,
+    LeftOutReason, Line, LinePlace, Lines, Reader, claimed_keys, export, has_other_logs, has_own_lines, logs_in,
+    newest_checkpoints, newest_store_mark,
 };
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
@@ -85,6 +87,6 @@ pub use sink::{
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};
 pub use verify::{
-    BadLine, Known, LogReport, Proven, VerifyFault, VerifyFinding, VerifyProgress, VerifyReport, verify,
+    BadLine, Known, LogReport, Proven, VerifyFault, VerifyFinding, VerifyProgress, VerifyReport, is_archive, verify,
     verify_against, verify_proof,
 };

@@ -11,6 +11,7 @@ use crate::read::Entry;
 use crate::read::trust::Vouched;
 use crate::tree::{Frontier, Hash, leaf};
 use crate::verify::files;
+use crate::verify::parts::{Parts, Provable};
 
 /// The proof that a line is on a log.
 #[derive(Debug, Clone)]
@@ -80,13 +81,37 @@ pub fn prove(
     keys: &[VerifyingKey],
     known: &[(String, String)],
 ) -> Result<Proof, Error> {
-    let (log, directory, key) = find(place, log, seq, keys)?;
+    prove_with(place, &[], log, seq, keys, known)
+}
+
+/// The same for a log whose older lines are in archives.
+///
+/// # Errors
+/// As [`prove`], and [`Error::Elsewhere`] if the line is in an archive that was not given.
+pub fn prove_with(
+    place: &Path,
+    archives: &[PathBuf],
+    log: Option<&str>,
+    seq: u64,
+    keys: &[VerifyingKey],
+    known: &[(String, String)],
+) -> Result<Proof, Error> {
+    let (log, directory, key) = find(place, archives, log, seq, keys)?;
     let beside = files::text(&directory.join("log.pub"))?.and_then(|text| text.trim_end().parse().ok());
     let key: VerifyingKey = match key.or_else(|| keys.iter().find(|key| key.log() == Some(&log)).cloned()) {
         Some(key) => key,
         None => beside.ok_or_else(|| Error::NotCovered { log: log.clone(), seq })?,
     };
-    let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
+    let parts = Parts::for_proof(&directory, &key, &slots_of(archives)?)?;
+    if seq <= parts.before {
+        let lines = parts.before;
+        return Err(Error::Elsewhere { log, lines });
+    }
+    let mut text = String::new();
+    for directory in &parts.directories {
+        text.push_str(&files::text(&directory.join("checkpoints"))?.unwrap_or_default());
+        text.push('\n');
+    }
     let known = known.iter().filter(|(of, _)| *of == log).map(|(_, note)| note.as_str());
     let notes = std::iter::once(text.as_str()).chain(known).flat_map(notes);
     let checkpoint = notes
@@ -94,7 +119,7 @@ pub fn prove(
         .filter(|checkpoint| checkpoint.size() >= seq)
         .min_by_key(Checkpoint::size)
         .ok_or_else(|| Error::NotCovered { log: log.clone(), seq })?;
-    let proof = walk(&directory, seq, checkpoint)?;
+    let proof = walk(parts, seq, checkpoint)?;
     // A line that no reader believes is not proved either.
     let entry: Option<Entry> = serde_json::from_slice(&proof.line).ok();
     match entry.is_none_or(|entry| key.is_believed_about(&entry)) {
@@ -106,7 +131,13 @@ pub fn prove(
 /// The chosen log, its directory, and the key that vouches for it.
 type Found = (String, PathBuf, Option<VerifyingKey>);
 
-fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Result<Found, Error> {
+fn find(
+    place: &Path,
+    archives: &[PathBuf],
+    log: Option<&str>,
+    seq: u64,
+    keys: &[VerifyingKey],
+) -> Result<Found, Error> {
     let vouched = crate::read::trust::vouched(place, keys)?;
     // A log for which none of the keys vouches is proved only if it is named.
     let foreign = |id: &str| !keys.is_empty() && !vouched.iter().any(|one| one.key.log() == Some(id)) && log.is_none();
@@ -119,7 +150,7 @@ fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Res
         if foreign(&id) || is_copy {
             continue;
         }
-        if log.is_some_and(|log| log != id) || (log.is_none() && !has(&directory, seq)?) {
+        if log.is_some_and(|log| log != id) || (log.is_none() && !has(&directory, archives, &id, seq)?) {
             continue;
         }
         let key = vouched.iter().find(|one| one.slot == slot).map(|one| one.key.clone());
@@ -136,8 +167,26 @@ fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Res
     }
 }
 
-/// Returns true if a log has a line of this number.
-fn has(directory: &Path, seq: u64) -> Result<bool, Error> {
+/// The slots of archives.
+fn slots_of(archives: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut all = Vec::new();
+    for archive in archives {
+        all.extend(files::slots(archive)?.into_iter().map(|(_, directory)| directory));
+    }
+    Ok(all)
+}
+
+/// Returns true if a log has a line of this number, here or in an archive.
+fn has(directory: &Path, archives: &[PathBuf], id: &str, seq: u64) -> Result<bool, Error> {
+    for slot in slots_of(archives)? {
+        if files::log_id(&slot)?.as_deref() == Some(id) && has_here(&slot, seq)? {
+            return Ok(true);
+        }
+    }
+    has_here(directory, seq)
+}
+
+fn has_here(directory: &Path, seq: u64) -> Result<bool, Error> {
     let filter = crate::read::Filter {
         from_seq: Some(seq),
         ..crate::read::Filter::default()
@@ -177,14 +226,34 @@ fn stretches(index: u64, size: u64) -> Vec<(u64, u64)> {
     found
 }
 
+/// The tree over the lines of a stretch that are archived, out of the full subtrees over all `before` of them.
+///
+/// A left sibling on the path of a later line is one of these subtrees, or ends with several of them.
+fn begun((from, until): (u64, u64), before: u64, tree: &[Hash]) -> Option<Frontier> {
+    let (mut at, mut nodes) = (0, Vec::new());
+    let widths = (0..u64::BITS).rev().map(|height| before & (1 << height));
+    for (width, node) in widths.filter(|width| *width > 0).zip(tree) {
+        if (from..until).contains(&at) {
+            nodes.push(*node);
+        }
+        at += width;
+    }
+    Frontier::from_parts(until.min(before).saturating_sub(from), nodes)
+}
+
 /// Reads the log up to the checkpoint and gathers the path.
-fn walk(directory: &Path, seq: u64, checkpoint: Checkpoint) -> Result<Proof, Error> {
+fn walk(parts: Provable, seq: u64, checkpoint: Checkpoint) -> Result<Proof, Error> {
     let index = seq.checked_sub(1).ok_or(Error::NoLine { log: None, seq })?;
     let stretches = stretches(index, checkpoint.size());
-    let mut trees = vec![Frontier::default(); stretches.len()];
-    let mut lines = files::Lines::open(directory)?;
+    let begun = stretches
+        .iter()
+        .map(|stretch| begun(*stretch, parts.before, &parts.tree));
+    let mut trees: Vec<Frontier> = begun
+        .collect::<Option<_>>()
+        .ok_or_else(|| does_not_hold("the statement about its archived lines is damaged"))?;
+    let mut lines = files::Lines::of(parts.segments);
     let mut line = None;
-    for at in 0..checkpoint.size() {
+    for at in parts.before..checkpoint.size() {
         let item = lines.next()?.filter(|item| item.whole);
         let item = item.ok_or_else(|| does_not_hold("the log ends before its checkpoint"))?;
         let mut of = stretches.iter().zip(&mut trees);

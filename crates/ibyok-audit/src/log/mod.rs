@@ -205,6 +205,12 @@ impl Log {
         Some(&self.shared.directory)
     }
 
+    /// Returns true if the log is kept in a [`Home`](crate::Home), and its directory is a copy.
+    #[must_use]
+    pub fn is_in_home(&self) -> bool {
+        self.shared.home.is_some()
+    }
+
     /// Returns the status of the log.
     #[must_use]
     pub fn status(&self) -> LogStatus {

@@ -1,12 +1,15 @@
 //! Reading a log, also while it is written.
 
 mod about;
+mod archived;
 mod believe;
+mod chain;
 mod changes;
 mod entry;
 mod filter;
 mod follow;
 mod left_out;
+mod lines;
 mod segments;
 mod spoilt;
 mod stream;
@@ -16,7 +19,10 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::segments::{Start, segment_path, segments, slots, whole_lines_of};
+use self::chain::{Chain, in_order};
+use self::lines::Source;
+pub(crate) use self::segments::Start;
+use self::segments::{segment_path, segments, slots, whole_lines_of};
 use self::stream::Stream;
 use self::trust::vouched;
 use crate::beside::{State, log_id};
@@ -24,11 +30,13 @@ use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::statement::{Statement, StoreMark};
 
+pub use archived::ArchivedLines;
 pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line, LinePlace};
 pub use filter::Filter;
 pub use follow::Follow;
 pub use left_out::{LeftOut, LeftOutReason};
+pub use lines::Lines;
 pub use trust::{claimed_keys, has_other_logs, has_own_lines, logs_in, newest_checkpoints};
 
 /// Reads all logs of a place, oldest line first.
@@ -39,6 +47,8 @@ pub struct Reader {
     /// The logs that the vault knows and that it has no key of.
     unread: Vec<String>,
     keeps_places: bool,
+    /// Archives of the logs.
+    archives: Vec<PathBuf>,
 }
 
 /// A slot that is read, and the key that vouches for its lines, if that is asked for.
@@ -57,6 +67,7 @@ impl Reader {
             keys: None,
             unread: Vec::new(),
             keeps_places: false,
+            archives: Vec::new(),
         })
     }
 
@@ -87,6 +98,18 @@ impl Reader {
         self
     }
 
+    /// The same with the lines that these archives hold, which come before those of the place.
+    ///
+    /// # Errors
+    /// Fails if an archive is not a directory that can be read.
+    pub fn with_archives(mut self, archives: Vec<PathBuf>) -> Result<Self, Error> {
+        for archive in &archives {
+            slots(archive)?;
+        }
+        self.archives = archives;
+        Ok(self)
+    }
+
     /// Returns the lines that match the filter. Lines of one log keep their order; several logs are merged by time.
     ///
     /// # Errors
@@ -97,16 +120,20 @@ impl Reader {
             return self.last(filter, limit);
         }
         let mut sources = Vec::new();
-        for (slot, directory, key) in self.wanted_slots(filter)? {
-            let stream = Stream::begin_at(slot, directory, filter)?.believing(key.as_ref());
-            let stream = stream.keeping_places(self.keeps_places);
-            sources.push(Source { stream, next: None });
+        for chain in self.chains(filter)? {
+            let mut streams = Vec::new();
+            for (slot, directory, key) in chain {
+                let stream = Stream::begin_at(slot, directory, filter)?.believing(key.as_ref());
+                streams.push(stream.keeping_places(self.keeps_places));
+            }
+            sources.push(Source::new(Chain::new(streams)));
         }
         Ok(Lines {
             filter: filter.clone(),
             sources,
             ready: VecDeque::new(),
             left_out: self.unread(filter)?,
+            archived: self.archived(filter)?,
         })
     }
 
@@ -147,21 +174,36 @@ impl Reader {
 
     /// The slots that are read.
     fn slots(&self) -> Result<Vec<Slot>, Error> {
+        self.slots_of(&self.root)
+    }
+
+    /// The slots of a place or an archive that are read.
+    fn slots_of(&self, root: &Path) -> Result<Vec<Slot>, Error> {
         match &self.keys {
-            None => Ok(slots(&self.root)?
+            None => Ok(slots(root)?
                 .into_iter()
                 .map(|(slot, path)| (slot, path, None))
                 .collect()),
             Some(keys) => {
-                let slots = vouched(&self.root, keys)?.into_iter();
+                let slots = vouched(root, keys)?.into_iter();
                 Ok(slots.map(|one| (one.slot, one.directory, Some(one.key))).collect())
             }
         }
     }
 
-    /// The slots whose log is wanted.
-    fn wanted_slots(&self, filter: &Filter) -> Result<Vec<Slot>, Error> {
-        let mut slots = self.slots()?;
+    /// The slots of each log that is wanted, the oldest lines first.
+    fn chains(&self, filter: &Filter) -> Result<Vec<Vec<Slot>>, Error> {
+        let live = self.wanted_slots(&self.root, filter)?;
+        let mut archived = Vec::new();
+        for archive in &self.archives {
+            archived.extend(self.wanted_slots(archive, filter)?);
+        }
+        in_order(live, archived)
+    }
+
+    /// The slots of a place whose log is wanted.
+    fn wanted_slots(&self, root: &Path, filter: &Filter) -> Result<Vec<Slot>, Error> {
+        let mut slots = self.slots_of(root)?;
         if let Some(log) = &filter.log {
             // A slot that does not say whose it is may be anybody's.
             slots.retain(|(_, directory, _)| {
@@ -174,10 +216,10 @@ impl Reader {
     /// The last lines, looked for from the newest segment backwards.
     fn last(&self, filter: &Filter, limit: usize) -> Result<Lines, Error> {
         let (mut found, mut left_out) = (Vec::new(), self.unread(filter)?);
-        for (slot, directory, key) in self.wanted_slots(filter)? {
+        for chain in self.chains(filter)? {
             let mut of_slot: Vec<VecDeque<Result<Line, Error>>> = Vec::new();
             let mut count = 0;
-            for segment in segments(&directory)?.into_iter().rev() {
+            for ((slot, directory, key), segment) in newest_first(chain)? {
                 let mut kept = VecDeque::new();
                 let stream = Stream::only(slot, directory.clone(), segment).believing(key.as_ref());
                 let mut stream = stream.keeping_places(self.keeps_places);
@@ -210,52 +252,24 @@ impl Reader {
             sources: Vec::new(),
             ready,
             left_out,
+            archived: Vec::new(),
         })
     }
 }
 
-/// Lines, oldest first.
-#[derive(Debug)]
-pub struct Lines {
-    filter: Filter,
-    sources: Vec<Source>,
-    ready: VecDeque<Result<Line, Error>>,
-    left_out: Vec<LeftOut>,
-}
-
-impl Lines {
-    /// The lines that were left out so far, by log and reason. Ask for them after the last line.
-    #[must_use]
-    pub fn left_out(&self) -> Vec<LeftOut> {
-        let of_sources = self.sources.iter().flat_map(|source| source.stream.left_out());
-        self.left_out.iter().cloned().chain(of_sources).collect()
+/// The segments of a log, the newest first, each with its slot. Of a segment that is in several slots, the newest slot has it.
+fn newest_first(chain: Vec<Slot>) -> Result<Vec<(Slot, u32)>, Error> {
+    let mut found: Vec<(Slot, u32)> = Vec::new();
+    for slot in chain.into_iter().rev() {
+        let lowest = found.last().map_or(u32::MAX, |(_, lowest)| *lowest);
+        let numbers = segments(&slot.1)?.into_iter().rev();
+        found.extend(
+            numbers
+                .filter(|number| *number < lowest)
+                .map(|number| (slot.clone(), number)),
+        );
     }
-}
-
-#[derive(Debug)]
-struct Source {
-    stream: Stream,
-    next: Option<Line>,
-}
-
-impl Iterator for Lines {
-    type Item = Result<Line, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Some(line) = self.ready.pop_front() {
-            return Some(line);
-        }
-        for source in self.sources.iter_mut().filter(|source| source.next.is_none()) {
-            match source.stream.by_ref().find(|line| self.filter.lets(line)) {
-                None => {}
-                Some(Ok(line)) => source.next = Some(line),
-                Some(Err(error)) => return Some(Err(error)),
-            }
-        }
-        let first = self.sources.iter_mut().filter(|source| source.next.is_some());
-        let first = first.min_by_key(|source| source.next.as_ref().map(|line| line.entry().time))?;
-        first.next.take().map(Ok)
-    }
+    Ok(found)
 }
 
 /// The newest mark of the store in the logs of a place for which the keys vouch.

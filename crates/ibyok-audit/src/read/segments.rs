@@ -59,13 +59,13 @@ pub(super) fn segment_path(directory: &Path, segment: u32) -> PathBuf {
 
 /// The beginning of a segment, as far as it can be read.
 #[derive(Debug, Default)]
-pub(super) struct Start {
+pub(crate) struct Start {
     pub(super) seq: Option<u64>,
-    time: Option<Timestamp>,
+    pub(crate) time: Option<Timestamp>,
 }
 
 impl Start {
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         let mut line = Vec::with_capacity(128);
         let read = File::open(path).and_then(|file| file.take(128).read_to_end(&mut line));
         if read.is_err() {

@@ -35,7 +35,7 @@ use self::thresholds::Checked;
 use self::tokens::Tokens;
 use self::versions::Versions;
 use crate::error::Error;
-use crate::read::{Entry, LeftOut, LeftOutReason, Line, LinePlace};
+use crate::read::{ArchivedLines, Entry, LeftOut, LeftOutReason, Line, LinePlace};
 
 pub use country::{Countries, Country};
 pub use finding::{Acknowledged, Detector, Finding, FindingId, Severity, Shown, Subject};
@@ -189,6 +189,19 @@ impl Reviewer {
             let text = format!("lines cannot be read, or are not believed: {left_out}");
             let mut hit = gap(&near, severity, text);
             hit.about = format!("{:?}", left_out.why);
+            self.found.hit(hit);
+        }
+    }
+
+    /// Takes in that lines are archived. It is a finding if some of them are of the time that is reviewed.
+    pub fn archived(&mut self, archived: &ArchivedLines) {
+        if let Some(near) = self.logs.newest().filter(|_| archived.until >= self.since) {
+            let mut hit = gap(
+                &near,
+                Grave::Medium,
+                format!("lines of this time were not reviewed: {archived}"),
+            );
+            hit.about = "Archived".to_owned();
             self.found.hit(hit);
         }
     }

@@ -87,9 +87,14 @@ struct Open {
     file: BufReader<File>,
 }
 
+/// The segments of a slot, in order.
+pub(super) fn segments(directory: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
+    numbered(directory, "audit-", ".log")
+}
+
 /// The size of a slot's segments, in bytes.
 pub(super) fn size(directory: &Path) -> Result<u64, Error> {
-    let segments = numbered(directory, "audit-", ".log")?;
+    let segments = segments(directory)?;
     // A segment that goes away meanwhile counts for nothing: only progress is shown by it.
     let sizes = segments.iter().filter_map(|(_, path)| path.metadata().ok());
     Ok(sizes.map(|meta| meta.len()).fold(0, u64::saturating_add))
@@ -97,13 +102,17 @@ pub(super) fn size(directory: &Path) -> Result<u64, Error> {
 
 impl Lines {
     pub(crate) fn open(directory: &Path) -> Result<Self, Error> {
-        let segments = numbered(directory, "audit-", ".log")?.into();
-        Ok(Self {
-            segments,
+        Ok(Self::of(segments(directory)?))
+    }
+
+    /// The lines of these segments, in this order.
+    pub(crate) fn of(segments: Vec<(u32, PathBuf)>) -> Self {
+        Self {
+            segments: segments.into(),
             open: None,
             ahead: VecDeque::new(),
             progress: None,
-        })
+        }
     }
 
     /// The same lines, counted as they are read.

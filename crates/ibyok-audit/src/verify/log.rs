@@ -1,6 +1,7 @@
 //! One log: each line in its place, each checkpoint over the lines it speaks of.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::files::{self, Item, Lines};
 use super::judge::Watch;
 use super::note::{self, Note};
+use super::parts::{Form, Parts};
 use super::progress::VerifyProgress;
 use super::report::{BadLine, LogReport, VerifyFault};
 use super::tree::Tree;
@@ -19,15 +21,30 @@ use crate::line_key::LineKey;
 
 pub(super) type Hash = [u8; 32];
 
+/// A slot, its form, and the slots of archives that may hold older lines of its log.
+#[derive(Clone, Copy)]
+pub(super) struct Spot<'a> {
+    pub(super) slot: u32,
+    pub(super) directory: &'a Path,
+    pub(super) form: Form,
+    pub(super) archives: &'a [PathBuf],
+}
+
 /// Verifies the log in a slot.
 pub(super) fn verify(
-    place: (u32, &Path),
+    place: Spot<'_>,
     id: &str,
     trusted: Option<&VerifyingKey>,
     known: &[&str],
     progress: &Arc<VerifyProgress>,
 ) -> Result<LogReport, Error> {
-    let report = verify_once(place, id, trusted, known, progress)?;
+    let report = match verify_once(place, id, trusted, known, progress) {
+        // The segment was archived after the slot was listed.
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            verify_once(place, id, trusted, known, progress)?
+        }
+        report => report?,
+    };
     let unsigned = report
         .first_bad
         .as_ref()
@@ -63,17 +80,21 @@ pub(super) fn disown(report: &mut LogReport) {
 }
 
 fn verify_once(
-    (slot, directory): (u32, &Path),
+    spot: Spot<'_>,
     id: &str,
     trusted: Option<&VerifyingKey>,
     known: &[&str],
     progress: &Arc<VerifyProgress>,
 ) -> Result<LogReport, Error> {
+    let directory = spot.directory;
     let beside = files::text(&directory.join("log.pub"))?;
     let beside: Option<VerifyingKey> = beside.and_then(|text| text.trim_end().parse().ok());
     let key = trusted.or(beside.as_ref());
     let mut walk = Walk::new(id.to_owned());
     walk.lines = key.and_then(VerifyingKey::lines).cloned();
+    // Before the checkpoints: a log that is archived meanwhile must not look shorter than its statement.
+    let parts = Parts::of(spot.form, directory, key, spot.archives)?;
+    walk.begin(&parts);
     if let Some(key) = key {
         let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
         walk.expect(note::all(&text, key), "checkpoints");
@@ -86,12 +107,14 @@ fn verify_once(
     if trusted.is_some() && beside.is_some() && trusted != beside.as_ref() {
         walk.claim("log.pub", 1, 0, VerifyFault::Replaced);
     }
-    walk.run(&mut Lines::open(directory)?.counting(progress))?;
+    walk.run(&mut Lines::of(parts.segments).counting(progress))?;
     if key.is_none() && walk.events > 0 {
         walk.claim("log.pub", 1, 0, VerifyFault::BadSignature);
     }
     walk.claim_unsigned();
-    Ok(walk.report(Some(slot), trusted.is_some()))
+    let mut report = walk.report(Some(spot.slot), trusted.is_some());
+    report.elsewhere = parts.elsewhere.into_iter().collect();
+    Ok(report)
 }
 
 /// A log of which there are only checkpoints from elsewhere.
@@ -161,6 +184,8 @@ pub(super) struct Walk {
     pub(super) notes: Vec<Note>,
     next_note: usize,
     covered: u64,
+    /// The number of lines before the first that is read: the vault archived them.
+    archived: u64,
     held: u64,
     torn: bool,
     unsigned: Unsigned,
@@ -183,6 +208,7 @@ impl Walk {
             notes: Vec::new(),
             next_note: 0,
             covered: 0,
+            archived: 0,
             held: 0,
             torn: false,
             unsigned: Unsigned {
@@ -192,6 +218,18 @@ impl Walk {
             lines: None,
             first_bad: None,
             watch: None,
+        }
+    }
+
+    /// Begins where the first file of these parts does.
+    fn begin(&mut self, parts: &Parts) {
+        if let Some(start) = &parts.start {
+            (self.size, self.covered, self.archived) = (start.size, start.size, start.size);
+            (self.last, self.tree, self.unsigned.sealed) = (start.last, start.tree.clone(), start.ended);
+        }
+        self.notes.extend(&parts.notes);
+        if let Some(name) = parts.unsigned {
+            self.claim(name, 1, 0, VerifyFault::BadSignature);
         }
     }
 
@@ -339,6 +377,8 @@ impl Walk {
             id: self.id,
             slot,
             events: self.events,
+            archived: self.archived,
+            elsewhere: Vec::new(),
             checkpoints: self.held,
             chained_only: self.size - self.covered,
             first_bad: self.first_bad,

@@ -1,19 +1,23 @@
 //! Verifies that a log is as its writer left it. Needs only the files and public keys, and shares no code with the
 //! writer.
 
+mod archived;
 pub(crate) mod files;
 mod judge;
 mod log;
 mod note;
+pub(crate) mod parts;
 mod progress;
 mod proof;
 mod report;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::log::Spot;
+use self::parts::Form;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 
@@ -34,6 +38,10 @@ pub struct Known {
     pub logs: BTreeSet<String>,
     /// The counter of the bytes that were read, for a program that shows progress.
     pub progress: Arc<VerifyProgress>,
+    /// Archives of the same logs: their lines are verified together with those of the place.
+    pub archives: Vec<PathBuf>,
+    /// True if the place is itself an archive: each of its logs begins and ends where its signed manifest says.
+    pub is_archive: bool,
 }
 
 impl Known {
@@ -43,9 +51,18 @@ impl Known {
         let logs = keys.iter().filter_map(VerifyingKey::log).map(str::to_owned).collect();
         Self {
             keys: keys.to_vec(),
-            checkpoints: Vec::new(),
             logs,
-            progress: Arc::default(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns the knowledge for an archive, which holds some lines of some logs.
+    #[must_use]
+    pub fn of_archive(keys: &[VerifyingKey]) -> Self {
+        Self {
+            keys: keys.to_vec(),
+            is_archive: true,
+            ..Self::default()
         }
     }
 }
@@ -64,7 +81,7 @@ pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -
         keys: keys.to_vec(),
         checkpoints: known.to_vec(),
         logs: known.iter().map(|(log, _)| log.clone()).collect(),
-        progress: Arc::default(),
+        ..Known::default()
     };
     every_log(place, &known, false)
 }
@@ -78,12 +95,85 @@ pub fn verify_against(place: &Path, known: &Known) -> Result<VerifyReport, Error
     every_log(place, known, true)
 }
 
+/// Returns true if a directory is an archive: some slot of it has a manifest.
+///
+/// # Errors
+/// [`Error::Io`] if the directory cannot be listed.
+pub fn is_archive(place: &Path) -> Result<bool, Error> {
+    let mut slots = files::slots(place)?.into_iter();
+    Ok(slots.any(|(_, directory)| directory.join(archived::IN_ARCHIVE).exists()))
+}
+
 fn every_log(place: &Path, known: &Known, strict: bool) -> Result<VerifyReport, Error> {
-    let notes_of = |log: &str| -> Vec<&str> {
-        let notes = known.checkpoints.iter().filter(|(of, _)| of == log);
-        notes.map(|(_, note)| note.as_str()).collect()
+    let archives = archive_slots(&known.archives)?;
+    let form = match known.is_archive {
+        true => Form::Archive,
+        false => Form::Log,
     };
-    let key_of = |log: &str| known.keys.iter().find(|key| key.log() == Some(log));
+    let mut logs = place_logs(place, form, &archives, known, strict)?;
+    if strict {
+        copies(&mut logs);
+    }
+    let there: BTreeSet<String> = logs
+        .iter()
+        .filter(|log| !log.is_foreign())
+        .map(|log| log.id.clone())
+        .collect();
+    let missing = known.logs.difference(&there);
+    let missing = missing.map(|log| log::missing(log, known.key_of(log), &known.notes_of(log)));
+    let missing: Vec<LogReport> = missing.collect();
+    let mut notes: Vec<String> = logs.iter().filter_map(LogReport::archived_in_words).collect();
+    // The older lines of a log that is here were verified with it.
+    for archive in &known.archives {
+        let alone = place_logs(archive, Form::Archive, &[], known, strict)?;
+        let alone: Vec<LogReport> = alone.into_iter().filter(|report| !there.contains(&report.id)).collect();
+        notes.extend(
+            alone
+                .iter()
+                .map(|report| format!("log {}: only its archive `{}` is there", report.id, archive.display())),
+        );
+        logs.extend(alone);
+    }
+    logs.extend(missing);
+    let mut report = VerifyReport::new(logs);
+    report.notes.append(&mut notes);
+    if known.is_archive {
+        report
+            .notes
+            .push("this directory is an archive: its logs go on elsewhere".to_owned());
+    }
+    Ok(report)
+}
+
+/// The slots of archives. A slot that is a symbolic link belongs to another place.
+fn archive_slots(archives: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut slots = Vec::new();
+    for archive in archives {
+        let all = files::slots(archive)?.into_iter().map(|(_, directory)| directory);
+        slots.extend(all.filter(|directory| !files::is_link(directory)));
+    }
+    Ok(slots)
+}
+
+impl Known {
+    fn notes_of(&self, log: &str) -> Vec<&str> {
+        let notes = self.checkpoints.iter().filter(|(of, _)| of == log && !self.is_archive);
+        notes.map(|(_, note)| note.as_str()).collect()
+    }
+
+    fn key_of(&self, log: &str) -> Option<&VerifyingKey> {
+        self.keys.iter().find(|key| key.log() == Some(log))
+    }
+}
+
+/// Verifies the log of each slot of a place.
+fn place_logs(
+    place: &Path,
+    form: Form,
+    archives: &[PathBuf],
+    known: &Known,
+    strict: bool,
+) -> Result<Vec<LogReport>, Error> {
     let (mut logs, progress) = (Vec::new(), &known.progress);
     for (_, directory) in files::slots(place)? {
         progress.expect(files::size(&directory)?);
@@ -96,15 +186,25 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<VerifyReport, 
         let Some(id) = files::log_id(&directory)? else {
             continue;
         };
-        let place = (slot, directory.as_path());
-        let report = match key_of(&id) {
+        let notes = match form {
+            Form::Log => known.notes_of(&id),
+            // A checkpoint of the log may be about later lines than those in an archive.
+            Form::Archive => Vec::new(),
+        };
+        let spot = Spot {
+            slot,
+            directory: &directory,
+            form,
+            archives,
+        };
+        let report = match known.key_of(&id) {
             // A process that ended before its log had a key leaves an id and no line.
             None if strict && files::is_blank(&directory)? => continue,
             None if strict => log::foreign(slot, &directory, id, progress)?,
-            None => log::verify(place, &id, None, &notes_of(&id), progress)?,
+            None => log::verify(spot, &id, None, &notes, progress)?,
             Some(_) => {
                 let keys = known.keys.iter().filter(|key| key.log() == Some(id.as_str()));
-                let reports = keys.map(|key| log::verify(place, &id, Some(key), &notes_of(&id), progress));
+                let reports = keys.map(|key| log::verify(spot, &id, Some(key), &notes, progress));
                 match best(reports)? {
                     Some(report) => report,
                     None => continue,
@@ -113,17 +213,7 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<VerifyReport, 
         };
         logs.push(report);
     }
-    if strict {
-        copies(&mut logs);
-    }
-    let there = |log: &str| logs.iter().any(|report| report.id == *log && !report.is_foreign());
-    let missing: Vec<&String> = known.logs.iter().filter(|log| !there(log)).collect();
-    let missing = missing
-        .into_iter()
-        .map(|log| log::missing(log, key_of(log), &notes_of(log)));
-    let missing: Vec<LogReport> = missing.collect();
-    logs.extend(missing);
-    Ok(VerifyReport::new(logs))
+    Ok(logs)
 }
 
 /// The report by the key that fits best: several keys may claim one log.

@@ -49,7 +49,7 @@ fn one(body: &str, signature: &str, key: &VerifyingKey) -> Option<Note> {
     })
 }
 
-fn is_signed(body: &str, line: &str, key: &VerifyingKey) -> Option<()> {
+pub(super) fn is_signed(body: &str, line: &str, key: &VerifyingKey) -> Option<()> {
     let (name, bytes) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     let bytes = BASE64_STANDARD.decode(bytes).ok()?;
     let (id, signature) = bytes.split_at_checked(4)?;

@@ -1,5 +1,7 @@
 //! Reports of a verification.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 /// The report of the verification of a place.
@@ -76,6 +78,10 @@ pub struct LogReport {
     pub slot: Option<u32>,
     /// The number of lines.
     pub events: u64,
+    /// The number of archived lines before those. The vault moved them, and they were not verified.
+    pub archived: u64,
+    /// The archives that the vault moved those lines to.
+    pub elsewhere: Vec<PathBuf>,
     /// The number of checkpoints that hold.
     pub checkpoints: u64,
     /// The number of lines at the end that no checkpoint covers. They are chained only.
@@ -89,6 +95,20 @@ pub struct LogReport {
 }
 
 impl LogReport {
+    /// Says in words which lines of the log are archived and were not verified; `None` if none are.
+    pub(super) fn archived_in_words(&self) -> Option<String> {
+        let archives = self.elsewhere.iter().map(|path| format!("`{}`", path.display()));
+        let archives: Vec<String> = archives.collect();
+        (self.archived > 0 && !archives.is_empty()).then(|| {
+            format!(
+                "log {}: lines 1 to {} are archived in {}; `--archive` verifies them, too",
+                self.id,
+                self.archived,
+                archives.join(", ")
+            )
+        })
+    }
+
     /// Returns true if no key vouches for the log.
     #[must_use]
     pub fn is_foreign(&self) -> bool {

@@ -9,6 +9,18 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// The tree with so many leaves, by the hashes of its full subtrees, the largest first; `None` if their number does not fit.
+    pub(super) fn of_full(size: u64, hashes: Vec<[u8; 32]>) -> Option<Self> {
+        let heights = (0..u64::BITS).rev().filter(|height| size >> height & 1 == 1);
+        let full: Vec<(u32, [u8; 32])> = heights.zip(hashes.iter().copied()).collect();
+        (full.len() == hashes.len() && hashes.len() == size.count_ones() as usize).then_some(Self { full })
+    }
+
+    /// The hashes of the full subtrees, the largest first.
+    pub(super) fn into_hashes(self) -> Vec<[u8; 32]> {
+        self.full.into_iter().map(|(_, hash)| hash).collect()
+    }
+
     pub(super) fn add(&mut self, line: &[u8]) {
         let mut hasher = Sha256::new();
         hasher.update(b"\x00");

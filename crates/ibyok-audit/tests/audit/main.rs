@@ -5,6 +5,7 @@
     reason = "tests may panic on unexpected results"
 )]
 
+mod archive;
 mod broken_homes; // homes with one fault each
 mod conformance; // the file sink passes the suite, broken sinks do not
 mod faults; // disks that fail, files that vanish, processes that are killed

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::log_sink::FileSink;
 use super::scratch::TemporaryPlace;
@@ -23,6 +24,7 @@ pub(super) struct Settings {
     pub(super) durability: SinkDurability,
     zero_fill: bool,
     pub(super) segment_bytes: u64,
+    pub(super) rotate_after: Option<Duration>,
     pass_over: Vec<String>,
     pub(super) home: Option<Arc<dyn Home>>,
     /// The directory, if it is one that goes with the last user of the settings.
@@ -44,6 +46,7 @@ impl FileSinkBuilder {
             durability: SinkDurability::Synced,
             zero_fill: true,
             segment_bytes: 64 << 20,
+            rotate_after: None,
             pass_over: Vec::new(),
             home: None,
             temporary: None,
@@ -80,6 +83,14 @@ impl FileSinkBuilder {
     /// Sets the size in bytes at which the next segment begins; at least 4,096.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.settings.segment_bytes = bytes.max(4096);
+        self
+    }
+
+    /// Begins the next segment also when the first line of a segment is this old; at least one minute. By default only the size counts.
+    ///
+    /// Only closed segments can be archived ([`Plan`](crate::Plan)), so a log with few lines needs this.
+    pub fn rotate_after(mut self, age: Duration) -> Self {
+        self.settings.rotate_after = Some(age.max(Duration::from_secs(60)));
         self
     }
 

@@ -158,6 +158,12 @@ impl FileSink {
         self.segment.check()
     }
 
+    /// Returns true if the segment is so old that the next one begins.
+    fn is_aged(&self) -> bool {
+        let age = self.settings.rotate_after;
+        age.is_some_and(|age| self.segment.is_older_than(age))
+    }
+
     fn adopt(&mut self, found: Recovered) -> Result<(), Error> {
         self.segment = open_segment(&self.settings, &self.slot, &found)?;
         rewrite_tail(&self.segment, &found)?;
@@ -193,7 +199,7 @@ impl Sink for FileSink {
         self.check()?;
         let full = self.segment.end() + batch.bytes().len() as u64 > self.settings.segment_bytes;
         // A batch is never split, so a batch larger than a segment gets its own segment.
-        if full && self.segment.end() > 0 {
+        if (full || self.is_aged()) && self.segment.end() > 0 {
             self.segment.finish()?;
             let next = self.segment.number() + 1;
             self.segment = Segment::create(&self.slot.directory, next, self.settings.fills())?;
@@ -209,7 +215,7 @@ impl Sink for FileSink {
     fn is_quick(&self, bytes: u64) -> bool {
         let local = self.settings.home.is_none() && self.settings.durability == SinkDurability::Written;
         // A new segment syncs two files and a directory.
-        local && self.segment.end() + bytes <= self.settings.segment_bytes
+        local && !self.is_aged() && self.segment.end() + bytes <= self.settings.segment_bytes
     }
 
     fn later_sync(&self) -> Option<LaterSync> {

@@ -26,4 +26,5 @@ pub use self::audit_home::AuditHome;
 pub use self::builder::FileSinkBuilder;
 pub use self::log_sink::FileSink;
 pub use self::scratch::TemporaryPlace;
+pub(crate) use self::segment::numbers as segment_numbers;
 pub use self::slot::{begun_logs_in, copy_logs, is_written};

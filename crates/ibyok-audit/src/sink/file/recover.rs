@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 use super::segment::{numbers, path};
 use super::signed::{Signed, Taken};
+use crate::archive::base;
 use crate::beside::{State, largest_size, sync_directory};
 use crate::chain::{Head, hash};
 use crate::error::Error;
@@ -115,8 +116,11 @@ pub(super) fn recover(
     let (head, segment, offset, mark) = match state {
         Some(state) => (state.head, state.segment, state.offset, state.mark.unwrap_or_default()),
         None => {
-            let first = segments.first().copied().unwrap_or(1);
-            (Head::default(), first, 0, StoreMark::default())
+            // Only a statement under the log's key lets the log begin later than its first line.
+            let base = key.map(|key| base(directory, key)).transpose()?.flatten();
+            let begins = || (Head::default(), segments.first().copied().unwrap_or(1));
+            let (head, first) = base.unwrap_or_else(begins);
+            (head, first, 0, StoreMark::default())
         }
     };
     let mut found = Recovered {
@@ -134,7 +138,7 @@ pub(super) fn recover(
     };
     let mut signed = Signed::read(directory, key, found.head.size())?;
     // The state is signed, but its position is not. So the line at the position must be the one that the signature covers.
-    if from_state && !begins_well(directory, &mut found, &mut signed)? {
+    if from_state && !begins_well(directory, key, &mut found, &mut signed)? {
         found.gaps.push(Gap::new(
             GapKind::Missing,
             0,
@@ -190,18 +194,28 @@ fn place(found: &Recovered) -> String {
 }
 
 /// Returns true if the last line before the state's position is the line that the state names.
-fn begins_well(directory: &Path, found: &mut Recovered, signed: &mut Signed) -> Result<bool, Error> {
+fn begins_well(
+    directory: &Path,
+    key: Option<&VerifyingKey>,
+    found: &mut Recovered,
+    signed: &mut Signed,
+) -> Result<bool, Error> {
     if found.head.size() == 0 {
         return Ok(true);
     }
-    let path = path(directory, found.segment);
+    let Some((segment, offset)) = last_line_before(directory, found)? else {
+        // The state may be from the moment at which a segment began, and everything before that segment is archived by now.
+        let base = key.map(|key| base(directory, key)).transpose()?.flatten();
+        return Ok(base.is_some_and(|(head, _)| head == found.head));
+    };
+    let path = path(directory, segment);
     let Ok(file) = File::open(&path) else {
         return Ok(false);
     };
     // No line is longer, so these bytes hold the whole last line and the end of the one before it.
-    let length = found.offset.min(LINE_LIMIT as u64 + 2);
+    let length = offset.min(LINE_LIMIT as u64 + 2);
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    if file.read_exact_at(&mut bytes, found.offset - length).is_err() || bytes.pop() != Some(b'\n') {
+    if file.read_exact_at(&mut bytes, offset - length).is_err() || bytes.pop() != Some(b'\n') {
         return Ok(false);
     }
     let line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -210,6 +224,19 @@ fn begins_well(directory: &Path, found: &mut Recovered, signed: &mut Signed) -> 
         signed.ends_with(link.action);
     }
     Ok(hash(line) == *found.head.prev())
+}
+
+/// The segment that holds the last line before the position, and the end of that line. For the beginning of a segment, it is the end of
+/// the segment before, which was finished and is exact. `None` if no segment is before.
+fn last_line_before(directory: &Path, found: &Recovered) -> Result<Option<(u32, u64)>, Error> {
+    if found.offset > 0 {
+        return Ok(Some((found.segment, found.offset)));
+    }
+    let before = numbers(directory)?.into_iter().rfind(|number| *number < found.segment);
+    let Some(before) = before else { return Ok(None) };
+    let path = path(directory, before);
+    let length = std::fs::metadata(&path).map_err(Error::io("look at", &path))?.len();
+    Ok(Some((before, length)))
 }
 
 enum End {

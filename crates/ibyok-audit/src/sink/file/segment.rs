@@ -4,9 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::beside::sync_directory;
 use crate::error::Error;
+use crate::read::Start;
 use crate::sink::contract::LaterSync;
 
 /// The number of bytes of zeros that a segment holds ahead of its lines.
@@ -24,6 +28,8 @@ pub(super) struct Segment {
     filled: u64,
     zero_fill: bool,
     identity: (u64, u64),
+    /// The time of its first line, or of its creation; `None` if its first line has none.
+    born: Option<Timestamp>,
 }
 
 impl Segment {
@@ -32,7 +38,8 @@ impl Segment {
         let path = path(directory, number);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path);
-        let segment = Self::new(file.map_err(Error::io("create", &path))?, path, number, 0, zero_fill)?;
+        let mut segment = Self::new(file.map_err(Error::io("create", &path))?, path, number, 0, zero_fill)?;
+        segment.born = Some(Timestamp::now());
         sync_directory(directory)?;
         Ok(segment)
     }
@@ -51,6 +58,7 @@ impl Segment {
     fn new(file: File, path: PathBuf, number: u32, end: u64, zero_fill: bool) -> Result<Self, Error> {
         let meta = file.metadata().map_err(Error::io("look at", &path))?;
         let identity = (meta.dev(), meta.ino());
+        let born = Start::of(&path).time;
         Ok(Self {
             file,
             path,
@@ -59,11 +67,20 @@ impl Segment {
             filled: meta.len(),
             zero_fill,
             identity,
+            born,
         })
     }
 
     pub(super) fn number(&self) -> u32 {
         self.number
+    }
+
+    /// Returns true if the first line is this much older than now. A segment whose lines are later than now, by a clock that was set
+    /// back, is as old.
+    pub(super) fn is_older_than(&self, age: Duration) -> bool {
+        let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+        self.born
+            .is_some_and(|born| Timestamp::now().duration_since(born).abs() >= age)
     }
 
     /// Returns the offset at which the next line goes.
@@ -167,7 +184,7 @@ pub(super) fn name(number: u32) -> String {
 }
 
 /// The numbers of the segments in a slot, in order.
-pub(super) fn numbers(directory: &Path) -> Result<Vec<u32>, Error> {
+pub(crate) fn numbers(directory: &Path) -> Result<Vec<u32>, Error> {
     let mut numbers: Vec<u32> = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
         let name = entry.map_err(Error::io("list", directory))?.file_name();
