@@ -86,6 +86,9 @@ mod unread_lines;
 /// Logs that were forged or taken away, and a store that is older than they say.
 mod foreign_logs;
 
+/// Old lines of the log: archived, or taken away in other ways.
+mod archive;
+
 /// Logs whose last lines were taken away.
 mod cut_logs;
 

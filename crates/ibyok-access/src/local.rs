@@ -5,7 +5,7 @@ use ibyok_api as api;
 use ibyok_api::Document;
 use ibyok_core::{
     AccessToken, EnvironmentName, KeyRef, Namespace, Released, Session, TokenRequest, Vault,
-    audit::{AuditFollow, Filter, Lines, Proof, WholeLog},
+    audit::{AuditFollow, AuditVerbs, Filter, WholeLog},
     incidents::{IfStillServed, IncidentRequest, IncidentsShown},
     jiff::Timestamp,
     keys::{Condition, FieldName, IfExists, KeyEdit, KeyId, KeyWrite, WhichVersion},
@@ -158,15 +158,13 @@ impl Local {
         }
     }
 
-    /// Reads the lines of the audit log that a filter includes: of the whole log, or of the caller's namespace.
-    ///
-    /// # Errors
-    /// Those of the log.
-    pub async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
-        Ok(match &self.whole_log {
-            Some(log) => log.lines(filter).await?,
-            None => self.session.audit().lines(filter).await?,
-        })
+    /// Returns the verbs on the audit log: on the whole log, or on the lines of the caller's namespace.
+    #[must_use]
+    pub fn audit(&self) -> AuditVerbs<'_> {
+        match &self.whole_log {
+            Some(log) => log.audit(),
+            None => self.session.audit(),
+        }
     }
 
     /// Follows the lines that a filter includes, from now on.
@@ -177,17 +175,6 @@ impl Local {
         Ok(match &self.whole_log {
             Some(log) => log.follow(filter).await?,
             None => self.session.audit().follow(filter).await?,
-        })
-    }
-
-    /// Proves one line of the audit log: the line `seq` of the log `log`.
-    ///
-    /// # Errors
-    /// Those of the log.
-    pub async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
-        Ok(match &self.whole_log {
-            Some(whole) => whole.prove(log, seq).await?,
-            None => self.session.audit().prove(log, seq).await?,
         })
     }
 

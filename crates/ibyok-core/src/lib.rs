@@ -138,6 +138,7 @@ pub mod audit {
     pub use crate::logs::unread_lines::unread_line;
     pub use crate::model::review::{FollowUps, ReviewDone, ReviewedLog};
     pub use crate::vault::handles::AuditVerbs;
+    pub use crate::verbs::archive::{ArchiveRun, ArchivedLog};
     pub use crate::verbs::audit::{opened_for_one_command, verify_log, verify_log_watched};
     pub use crate::verbs::prove::check_proof;
     pub use crate::verbs::whole_log::WholeLog;

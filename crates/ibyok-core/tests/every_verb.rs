@@ -213,6 +213,11 @@ verbs! {
     ];
     "audit.verify" => |s, _t| vec![own(s.audit().verify(&[]).await)];
     "audit.verify_watched" => |s, _t| vec![own(s.audit().verify_watched(&[], Default::default()).await)];
+    "audit.archive" => |s, _t| vec![
+        refusal(s.audit().archive(s.now(), Path::new("no-archive"), ibyok_core::audit::ArchiveRun::Move).await),
+        refusal(s.audit().archive(s.now(), Path::new("no-archive"), ibyok_core::audit::ArchiveRun::Show).await),
+    ];
+    "audit.with_archives" => |s, _t| vec![own(s.audit().with_archives(&[]).keys().await)];
     "audit.keys" => |s, _t| vec![own(s.audit().keys().await)];
     "audit.examine" => |s, _t| vec![own(s.audit().examine(scene::reviewer()).await)];
     "audit.last_review" => |s, _t| vec![own(s.audit().last_review().await)];

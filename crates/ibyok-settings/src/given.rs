@@ -44,6 +44,12 @@ pub struct Given {
     pub audit_sinks: Option<String>,
     /// `[[audit_sink]]` in the file, and only there: further sinks of the log.
     pub audit_sink: Option<Vec<SinkGiven>>,
+    /// `IBYOK_AUDIT_ROTATE_AFTER`: the age at which a segment of the log ends.
+    pub audit_rotate_after: Option<String>,
+    /// `IBYOK_AUDIT_ROTATE_SIZE`: the size at which a segment of the log ends.
+    pub audit_rotate_size: Option<String>,
+    /// `IBYOK_AUDIT_RETENTION`: the time for which lines stay in the log's directory.
+    pub audit_retention: Option<String>,
     /// `--listen`, `IBYOK_LISTEN`: the server's address.
     pub listen: Option<String>,
     /// `--tls-cert`, `IBYOK_TLS_CERT`: the PEM file of the server's certificates.
@@ -95,6 +101,9 @@ impl Given {
             audit: get("IBYOK_AUDIT"),
             audit_sinks: get(SINKS),
             audit_sink: None,
+            audit_rotate_after: get("IBYOK_AUDIT_ROTATE_AFTER"),
+            audit_rotate_size: get("IBYOK_AUDIT_ROTATE_SIZE"),
+            audit_retention: get("IBYOK_AUDIT_RETENTION"),
             listen: get("IBYOK_LISTEN"),
             tls_cert: get("IBYOK_TLS_CERT"),
             tls_key: get("IBYOK_TLS_KEY"),
@@ -196,6 +205,9 @@ impl Given {
             audit: or(&self.audit, &below.audit),
             audit_sinks: or(&self.audit_sinks, &below.audit_sinks),
             audit_sink: self.audit_sink.clone().or_else(|| below.audit_sink.clone()),
+            audit_rotate_after: or(&self.audit_rotate_after, &below.audit_rotate_after),
+            audit_rotate_size: or(&self.audit_rotate_size, &below.audit_rotate_size),
+            audit_retention: or(&self.audit_retention, &below.audit_retention),
             listen: or(&self.listen, &below.listen),
             tls_cert: or(&self.tls_cert, &below.tls_cert),
             tls_key: or(&self.tls_key, &below.tls_key),

@@ -48,6 +48,7 @@ mod kek_source;
 mod keks;
 mod locations;
 mod log_home;
+mod old_lines;
 mod operator;
 mod parse;
 mod passphrase;

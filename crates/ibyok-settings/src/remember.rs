@@ -103,13 +103,28 @@ impl Settings {
         let given = &self.given;
         let place = |text: &String| absolute(text);
         let word = |text: &String| text.clone();
-        let all: [(&'static str, &'static str, Option<String>); 16] = [
+        let all: [(&'static str, &'static str, Option<String>); 19] = [
             (
                 "store",
                 "IBYOK_STORE",
                 given.store.clone().filter(|store| store != "file"),
             ),
             ("audit", "IBYOK_AUDIT", given.audit.as_deref().map(absolute_audit)),
+            (
+                "audit_rotate_after",
+                "IBYOK_AUDIT_ROTATE_AFTER",
+                given.audit_rotate_after.as_ref().map(word),
+            ),
+            (
+                "audit_rotate_size",
+                "IBYOK_AUDIT_ROTATE_SIZE",
+                given.audit_rotate_size.as_ref().map(word),
+            ),
+            (
+                "audit_retention",
+                "IBYOK_AUDIT_RETENTION",
+                given.audit_retention.as_ref().map(word),
+            ),
             ("listen", "IBYOK_LISTEN", given.listen.as_ref().map(word)),
             ("tls_cert", "IBYOK_TLS_CERT", given.tls_cert.as_ref().map(place)),
             ("tls_key", "IBYOK_TLS_KEY", given.tls_key.as_ref().map(place)),
@@ -214,6 +229,9 @@ impl Given {
         let all = [
             ("store", &self.store),
             ("audit", &self.audit),
+            ("audit_rotate_after", &self.audit_rotate_after),
+            ("audit_rotate_size", &self.audit_rotate_size),
+            ("audit_retention", &self.audit_retention),
             ("listen", &self.listen),
             ("tls_cert", &self.tls_cert),
             ("tls_key", &self.tls_key),

@@ -25,6 +25,7 @@ use crate::kek_source::SettingsKeks;
 use crate::keks::{KekChoices, Slot, ring_of};
 use crate::locations::{Locations, NO_HOME};
 use crate::log_home::{LogHome, temporary};
+use crate::old_lines::OldLines;
 use crate::parse::{audit_places, durability, mount, networks, parsed, period, refuse_password_in_flag, thresholds};
 use crate::passphrase::Passphrase;
 use crate::reopening::ReopeningStore;
@@ -69,6 +70,8 @@ pub struct Settings {
     sinks: Vec<SinkChoice>,
     /// The failures that a line must survive before a value is released.
     pub durability: SinkDurability,
+    /// The times and sizes at which segments of the logs end and may be archived.
+    pub old_lines: OldLines,
     /// The server's address.
     pub listen: SocketAddr,
     /// The files for TLS; `None` for plain HTTP.
@@ -131,6 +134,7 @@ impl Settings {
             temporary,
             audit_to_stdout: places.stdout,
             sinks: sinks::resolve(&all, environment, &directory)?,
+            old_lines: OldLines::resolve(&all)?,
             durability: durability(all.durability.as_deref())?,
             listen: parsed("listen", all.listen.as_deref().unwrap_or(LISTEN), "an address and port")?,
             tls: TlsFiles::resolve(all.tls_cert.as_deref(), all.tls_key.as_deref())?,
@@ -281,6 +285,8 @@ impl Settings {
         Ok(self
             .log_builder()?
             .durability(self.durability)
+            .rotate_after(self.old_lines.rotate_after)
+            .segment_bytes(self.old_lines.rotate_size)
             .pass_over(pass_over)
             .open()
             .await?)

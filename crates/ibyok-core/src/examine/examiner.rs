@@ -1,7 +1,7 @@
 //! The examiner of the log, which an embedder may write.
 
 use ibyok_audit::review::{FindingId, LogReview, Reviewer};
-use ibyok_audit::{Error as AuditError, LeftOut, Line, LinePlace};
+use ibyok_audit::{ArchivedLines, Error as AuditError, LeftOut, Line, LinePlace};
 use jiff::Timestamp;
 
 use crate::base::error::Result;
@@ -35,6 +35,9 @@ pub trait Examiner: Send + 'static {
     /// Takes in that lines of a log were left out.
     fn left_out(&mut self, left_out: &LeftOut);
 
+    /// Takes in that lines of a log are archived and were not shown.
+    fn archived(&mut self, archived: &ArchivedLines);
+
     /// Ends the examination and returns its result.
     ///
     /// # Errors
@@ -63,6 +66,10 @@ impl Examiner for Reviewer {
 
     fn left_out(&mut self, left_out: &LeftOut) {
         Reviewer::left_out(self, left_out);
+    }
+
+    fn archived(&mut self, archived: &ArchivedLines) {
+        Reviewer::archived(self, archived);
     }
 
     fn finish(self) -> Result<LogReview> {

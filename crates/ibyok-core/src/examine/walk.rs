@@ -1,5 +1,6 @@
 //! Leading an examiner through the logs of the vault's place, off the runtime, within a bound of time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -38,13 +39,20 @@ struct Walk<E> {
 
 impl Examinations {
     /// Shows an examiner the lines that a view shows, of every log in the place of this process's own.
-    pub(crate) async fn walk<E: Examiner>(&self, view: View, now: Timestamp, examiner: E) -> Result<E::Found> {
+    pub(crate) async fn walk<E: Examiner>(
+        &self,
+        view: View,
+        now: Timestamp,
+        examiner: E,
+        archives: &[PathBuf],
+    ) -> Result<E::Found> {
         // Lines that are still queued are not in the files, and the examination would end before them.
         self.recorder.log.flush().await?;
         let over = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(Arc::clone(&over));
+        let reader = self.logs.log_reader_with(&Filter::default(), archives).await?;
         let walk = Walk {
-            reader: self.logs.log_reader(&Filter::default()).await?.keeping_places(),
+            reader: reader.keeping_places(),
             examiner,
             now,
             view,
@@ -78,6 +86,9 @@ impl<E: Examiner> Walk<E> {
         }
         for left_out in lines.left_out() {
             self.examiner.left_out(&left_out);
+        }
+        for archived in lines.archived() {
+            self.examiner.archived(archived);
         }
         self.examiner.finish()
     }

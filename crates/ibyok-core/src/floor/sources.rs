@@ -49,8 +49,15 @@ pub(super) async fn fault_of_logs(setup: &Setup) -> Result<Option<String>> {
     // Faults of foreign logs do not matter here, because a rebuild reads none of their lines.
     let bad = report.logs.iter().filter(ours).find_map(|log| log.first_bad.as_ref());
     let unknown = report.logs.iter().find(|log| log.is_foreign() && log.id != setup.log);
+    let archived = report.logs.iter().filter(ours).find(|log| log.archived > 0);
     Ok(match (bad, unknown) {
-        (None, None) => None,
+        (None, None) => archived.map(|log| {
+            format!(
+                "lines 1 to {} of the log `{}`, which the rebuild reads, are archived: copy the archived segments back into the log's \
+                 directory first",
+                log.archived, log.id
+            )
+        }),
         (None, Some(unknown)) => Some(format!(
             "the store does not know the log `{}`: it is another vault's log, or it began after the copy of this store was made and \
              has changes that the store lost",

@@ -12,6 +12,7 @@ pub(crate) mod store_behind;
 pub(crate) mod unread_lines;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -201,15 +202,21 @@ impl Logs {
     /// Returns a reader of the logs of this vault, and of no foreign log in the same place. A foreign log is read
     /// only if the filter names it.
     pub(crate) async fn log_reader(&self, filter: &Filter) -> Result<Reader> {
+        self.log_reader_with(filter, &[]).await
+    }
+
+    /// The same with the lines of archives.
+    pub(crate) async fn log_reader_with(&self, filter: &Filter, archives: &[PathBuf]) -> Result<Reader> {
         let (place, vouched) = (self.recorder.log.status().place, self.vouched().await?);
         let is_ours = |log: &String| {
             let has_key = vouched.keys.iter().any(|key| key.log() == Some(log.as_str()));
             has_key || vouched.without_key.contains(log)
         };
         if filter.log.as_ref().is_some_and(|log| !is_ours(log)) {
-            return Ok(Reader::open(place)?);
+            return Ok(Reader::open(place)?.with_archives(archives.to_vec())?);
         }
-        Ok(Reader::vouched(place, vouched.keys)?.without_keys_of(vouched.without_key))
+        let reader = Reader::vouched(place, vouched.keys)?.without_keys_of(vouched.without_key);
+        Ok(reader.with_archives(archives.to_vec())?)
     }
 
     /// True if a log is in the place of this process's own, and no key of this vault vouches for it.

@@ -26,6 +26,9 @@ impl UnreadLines {
         for left_out in lines.left_out() {
             self.add(left_out.to_string());
         }
+        for archived in lines.archived() {
+            self.add(archived.to_string());
+        }
     }
 
     fn add(&mut self, what: String) {

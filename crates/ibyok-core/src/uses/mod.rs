@@ -24,6 +24,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -60,6 +61,11 @@ pub(crate) struct Usage {
     actor: String,
     /// True if a flush would do something even if nothing is counted.
     unfinished: AtomicBool,
+}
+
+/// Returns the number of the last line of a log in a directory whose uses the store has, as the mark beside the log says.
+pub(crate) fn counted_up_to(directory: &Path) -> u64 {
+    Mark::read(directory).seq
 }
 
 impl Usage {

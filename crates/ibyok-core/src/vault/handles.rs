@@ -2,6 +2,8 @@
 //!
 //! A handle borrows the session and is free to copy. The verbs of each are in `verbs/`.
 
+use std::path::PathBuf;
+
 use crate::vault::session::Session;
 
 /// The verbs on keys: see [`Session::keys`].
@@ -38,6 +40,8 @@ pub struct EnvironmentVerbs<'s> {
 #[derive(Clone, Copy, Debug)]
 pub struct AuditVerbs<'s> {
     pub(crate) session: &'s Session,
+    /// Archives whose lines come before those of the place.
+    pub(crate) archives: &'s [PathBuf],
 }
 
 /// The verbs on floors: see [`Session::floors`].
@@ -124,7 +128,10 @@ impl Session {
     /// Reads, follows, examines, verifies and proves lines of the audit log.
     #[must_use]
     pub fn audit(&self) -> AuditVerbs<'_> {
-        AuditVerbs { session: self }
+        AuditVerbs {
+            session: self,
+            archives: &[],
+        }
     }
 
     /// Verifies, rebuilds, exports and imports floors, and accepts rollbacks.

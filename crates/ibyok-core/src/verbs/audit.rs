@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ibyok_audit::{
-    Action, Entry, Filter, Known, Lines, VerifyProgress, VerifyReport, VerifyingKey, verify, verify_against,
+    Action, Entry, Filter, Known, Lines, VerifyProgress, VerifyReport, VerifyingKey, is_archive, verify, verify_against,
 };
 
 use crate::base::error::{Error, Result};
@@ -37,7 +37,8 @@ impl AuditVerbs<'_> {
     /// [`Error::Denied`] for a token and for a filter that names another namespace, [`Error::Unavailable`] if the log cannot be read.
     pub async fn lines(self, filter: &Filter) -> Result<Lines> {
         let filter = self.read_lines(filter).await?;
-        Ok(self.session.inner.logs.log_reader(&filter).await?.lines(&filter)?)
+        let reader = self.session.inner.logs.log_reader_with(&filter, self.archives).await?;
+        Ok(reader.lines(&filter)?)
     }
 
     /// Returns the lines of the session's namespace that a filter wants, from now on: poll it.
@@ -73,6 +74,7 @@ impl AuditVerbs<'_> {
         let mut knowledge = logs.known_logs(&place, keys).await?;
         let mut known = std::mem::take(&mut knowledge.known);
         known.progress = progress;
+        known.archives = self.archives.to_vec();
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
         let report =
             report.map_err(|_| Error::unavailable(crate::errors::Part::AuditLog, "verification was interrupted"))?;
@@ -127,23 +129,33 @@ impl AuditVerbs<'_> {
 ///
 /// A log for which none of the keys vouches is a finding, and so is a log of one of the keys that is not there.
 /// Without keys, the ones in the logs' directory are used; an attacker who can write there could have replaced them
-/// as well. Checkpoints in the store, which show a tail that was cut off together with its checkpoints, are not read.
+/// as well. A place that is an archive is verified by its manifests, and holds only some of the lines. Checkpoints in the store, which show a tail that was cut off together with its checkpoints, are not read.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the place cannot be read. Faults of a log are no error: the report lists them.
 pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<VerifyReport> {
-    verify_log_watched(place, keys, Arc::default())
+    verify_log_watched(place, &[], keys, Arc::default())
 }
 
-/// As [`verify_log`], with its progress for display. Without keys no progress is known.
+/// As [`verify_log`], with archives of the same logs and with its progress for display. Without keys, archives are not read, and no
+/// progress is known.
 ///
 /// # Errors
 /// As [`verify_log`].
-pub fn verify_log_watched(place: &Path, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<VerifyReport> {
+pub fn verify_log_watched(
+    place: &Path,
+    archives: &[PathBuf],
+    keys: &[VerifyingKey],
+    progress: Arc<VerifyProgress>,
+) -> Result<VerifyReport> {
     if keys.is_empty() {
         return Ok(verify(place, keys, &[])?);
     }
-    let mut known = Known::by_keys(keys);
+    let mut known = match is_archive(place)? {
+        true => Known::of_archive(keys),
+        false => Known::by_keys(keys),
+    };
+    known.archives = archives.to_vec();
     known.progress = progress;
     Ok(verify_against(place, &known)?)
 }

@@ -1,5 +1,7 @@
 //! Examinations of the audit log for callers who may read it.
 
+use std::path::PathBuf;
+
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -26,7 +28,9 @@ impl AuditVerbs<'_> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
             let principal = self.session.authenticate(&mut attempt).await?;
-            self.session.examined(&attempt, &principal, examiner).await
+            self.session
+                .examined(&attempt, &principal, examiner, self.archives)
+                .await
         }
         .await;
         self.session.inner.recorder.answering(&attempt, outcome).await
@@ -59,6 +63,7 @@ impl Session {
         attempt: &Attempt<'_>,
         who: &Principal,
         examiner: E,
+        archives: &[PathBuf],
     ) -> Result<Examined<E::Found>> {
         let inner = &self.inner;
         inner.gate.may_use_somewhere(attempt, who, Scope::AuditRead).await?;
@@ -67,7 +72,7 @@ impl Session {
             return Err(Error::unavailable(Part::AuditLog, why));
         };
         let view = View::of(attempt, who, inner.logs.namespace_since(who).await?);
-        let found = inner.examinations.walk(view, attempt.at, examiner).await?;
+        let found = inner.examinations.walk(view, attempt.at, examiner, archives).await?;
         let follow_ups = inner.examinations.follow_ups(who).await?;
         Ok(Examined { found, follow_ups })
     }

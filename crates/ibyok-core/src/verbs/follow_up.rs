@@ -52,7 +52,10 @@ impl AuditVerbs<'_> {
         check_reason(reason)?;
         attempt.facts.target = Some(("finding", id.to_string()));
         attempt.facts.because = Some(reason.to_owned());
-        let mut examined = self.session.examined(attempt, &principal, examiner).await?;
+        let mut examined = self
+            .session
+            .examined(attempt, &principal, examiner, self.archives)
+            .await?;
         if !examined.found.has(&id) {
             return Err(Error::NotFound {
                 what: format!("finding {} in this review", quoted(finding)),
@@ -97,7 +100,10 @@ impl AuditVerbs<'_> {
         let principal = inner.limits.authenticate(attempt, &self.session.asking).await?;
         self.may_settle(attempt, &principal)?;
         reason.map(check_reason).transpose()?;
-        let mut examined = self.session.examined(attempt, &principal, examiner).await?;
+        let mut examined = self
+            .session
+            .examined(attempt, &principal, examiner, self.archives)
+            .await?;
         let account = examined.found.account(&examined.follow_ups);
         attempt.facts.count = account.lines;
         let done = done(account, attempt, &principal, reason);

@@ -1,6 +1,7 @@
 //! The verbs of a session: the actions of an operator or the holder of a token on keys, tokens and environments.
 
 pub(crate) mod admission;
+pub(crate) mod archive;
 pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod copy_key;

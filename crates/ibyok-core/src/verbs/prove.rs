@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_audit::{Action, Entry, Error as AuditError, Filter, Proof, Proven, VerifyingKey, prove, verify_proof};
+use ibyok_audit::{Action, Entry, Error as AuditError, Filter, Proof, Proven, VerifyingKey, prove_with, verify_proof};
 
 use crate::base::error::{Error, Part, Result};
 use crate::base::remedy::Remedy;
@@ -58,7 +58,7 @@ impl AuditVerbs<'_> {
     /// True if a log has a line of this number that a filter wants.
     async fn line_is_there(self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
         (wanted.log, wanted.from_seq) = (Some(log.to_owned()), Some(seq));
-        let reader = self.session.inner.logs.log_reader(&wanted).await?;
+        let reader = self.session.inner.logs.log_reader_with(&wanted, self.archives).await?;
         let look = tokio::task::spawn_blocking(move || -> Result<bool> {
             let mut all = Filter::default();
             (all.log, all.from_seq) = (wanted.log.clone(), wanted.from_seq);
@@ -75,7 +75,9 @@ impl AuditVerbs<'_> {
         for tried in 1.. {
             let known = self.session.inner.logs.known_logs(&place, &[]).await?.known.checkpoints;
             let (place, keys, log) = (place.clone(), keys.clone(), log.map(str::to_owned));
-            let proof = tokio::task::spawn_blocking(move || prove(&place, log.as_deref(), seq, &keys, &known)).await;
+            let archives = self.archives.to_vec();
+            let prove = move || prove_with(&place, &archives, log.as_deref(), seq, &keys, &known);
+            let proof = tokio::task::spawn_blocking(prove).await;
             match proof.map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))? {
                 Err(AuditError::NotCovered { .. }) if tried < TRIES => tokio::time::sleep(PAUSE).await,
                 proof => return proof.map_err(told),
@@ -98,6 +100,10 @@ fn told(error: AuditError) -> Error {
         AuditError::NoLine { .. } => Error::NotFound {
             what: error.to_string().trim_start_matches("there is no ").to_owned(),
             hint: Some(Remedy::ListLines),
+        },
+        AuditError::Elsewhere { .. } => Error::NotFound {
+            what: error.to_string(),
+            hint: Some("name the directory of the archive".into()),
         },
         AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), Remedy::NameLog),
         AuditError::NotAProof { .. } => Error::invalid(error.to_string(), Remedy::GiveProof),

@@ -1,5 +1,6 @@
 //! The request for a review.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -43,6 +44,8 @@ pub struct ReviewRequest {
     pub habits: ReviewHabits,
     /// Counts the lines that were read, for a progress bar.
     pub progress: Arc<AtomicU64>,
+    /// Archives of the log on this machine, whose lines are reviewed as well. Only a caller in this process can name some.
+    pub archives: Vec<PathBuf>,
 }
 
 impl ReviewRequest {

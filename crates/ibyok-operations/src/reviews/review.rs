@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use ibyok_core::audit::review::{Finding, LogReview, Reviewer};
 use ibyok_core::audit::{
-    AuditVerbs, Error as AuditError, Examined, Examiner, FollowUps, LeftOut, Line, LinePlace, ReviewDone, WholeLog,
+    ArchivedLines, AuditVerbs, Error as AuditError, Examined, Examiner, FollowUps, LeftOut, Line, LinePlace,
+    ReviewDone, WholeLog,
 };
 use ibyok_core::jiff::{SignedDuration, Timestamp};
 use ibyok_core::{Error, Result, Session};
@@ -75,7 +76,15 @@ pub struct ReviewVerbs<'s> {
     audit: AuditVerbs<'s>,
 }
 
-impl ReviewVerbs<'_> {
+impl<'s> ReviewVerbs<'s> {
+    /// The verbs on the log, with the archives of a request.
+    fn over<'r>(self, request: &'r ReviewRequest) -> AuditVerbs<'r>
+    where
+        's: 'r,
+    {
+        self.audit.with_archives(&request.archives)
+    }
+
     /// Reviews the audit log: findings, each with the lines that show it, and figures.
     ///
     /// A token sees the lines that its grant covers with the scope `audit:read`: lines of its environments and keys,
@@ -86,7 +95,7 @@ impl ReviewVerbs<'_> {
     /// [`Error::Unavailable`] if the log or the database of countries cannot be read, or while another review is going on.
     pub async fn run(self, request: &ReviewRequest) -> Result<Review> {
         let examination = Examination::of(request.clone());
-        Ok(self.audit.examine(examination).await?.into())
+        Ok(self.over(request).examine(examination).await?.into())
     }
 
     /// Returns the last recorded review of the log.
@@ -107,7 +116,7 @@ impl ReviewVerbs<'_> {
     /// [`ReviewVerbs::run`].
     pub async fn acknowledge(self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
         let examination = Examination::of(request.clone());
-        let examined = self.audit.acknowledge(examination, finding, reason).await?;
+        let examined = self.over(request).acknowledge(examination, finding, reason).await?;
         let found = acknowledged(examined.found, &examined.follow_ups).findings;
         // The vault acknowledged it because this review has it.
         let silenced = found.into_iter().find(|found| found.id.as_str() == finding);
@@ -123,7 +132,7 @@ impl ReviewVerbs<'_> {
     /// As [`ReviewVerbs::acknowledge`].
     pub async fn record(self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
         let examination = Examination::of(request.clone());
-        Ok(self.audit.record_review(examination, reason).await?.into())
+        Ok(self.over(request).record_review(examination, reason).await?.into())
     }
 }
 
@@ -192,6 +201,12 @@ impl Examiner for Examination {
     fn left_out(&mut self, left_out: &LeftOut) {
         if let Some((reviewer, _)) = &mut self.begun {
             reviewer.left_out(left_out);
+        }
+    }
+
+    fn archived(&mut self, archived: &ArchivedLines) {
+        if let Some((reviewer, _)) = &mut self.begun {
+            reviewer.archived(archived);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::Place;
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "keys set",
     "keys list",
     "rotate stage",
@@ -14,6 +14,7 @@ const VERBS: [&str; 19] = [
     "tokens list",
     "audit tail",
     "audit verify",
+    "audit archive",
     "incident open",
     "scan",
     "checklist",

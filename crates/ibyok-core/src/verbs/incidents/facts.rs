@@ -181,7 +181,7 @@ impl IncidentVerbs<'_> {
         let reach = inner
             .reach_of(attempt, &principal, &readers, since, &mut unseen)
             .await?;
-        let examined = self.session.examined(attempt, &principal, examiner(since)).await;
+        let examined = self.session.examined(attempt, &principal, examiner(since), &[]).await;
         let copies = self.copies_now(attempt, &principal, &found).await?;
         let facts = IncidentFacts {
             incident,

@@ -1,5 +1,6 @@
 //! `ibyok audit`
 
+mod archive;
 mod floors;
 mod prove;
 mod review;
@@ -33,7 +34,12 @@ pub(crate) enum Verb {
         /// Check a proof that `audit prove` wrote, instead of the logs; needs `--key` and no vault
         #[arg(long, value_name = "FILE")]
         proof: Option<PathBuf>,
+        /// Also verify the older lines in this archive, together with the logs. Repeatable
+        #[arg(long, value_name = "DIR", conflicts_with = "proof")]
+        archive: Vec<PathBuf>,
     },
+    /// Move old segments of the logs into an archive that can be verified
+    Archive(archive::Args),
     /// Find events that a person should examine: new networks, bursts, refusals, odd hours
     Review(review::Args),
     /// Write a proof for an outsider that a line is in the log
@@ -43,6 +49,9 @@ pub(crate) enum Verb {
         /// Export only the log with this id, even if no key of this vault vouches for it
         #[arg(long, value_name = "LOG")]
         log: Option<String>,
+        /// Also export the older lines in this archive. Repeatable
+        #[arg(long, value_name = "DIR")]
+        archive: Vec<PathBuf>,
     },
     /// Print the public keys of the logs, for verifiers without the vault
     Keys,
@@ -55,14 +64,17 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     is_there(cx)?;
     match verb {
         Verb::Tail(args) => tail::run(args, cx).await,
-        Verb::Verify { key, proof } => verify::run(&key, proof.as_deref(), cx).await,
+        Verb::Verify { key, proof, archive } => verify::run(&key, proof.as_deref(), archive, cx).await,
+        Verb::Archive(args) => archive::run(args, cx).await,
         Verb::Review(args) => review::run(args, cx).await,
         Verb::Prove(args) => prove::run(args, cx).await,
-        Verb::Export { log } => {
+        Verb::Export { log, archive } => {
             let mut filter = Filter::default();
             filter.log = log;
-            cx.with_vault("audit export", async |here, cx| export(&filter, here, cx).await)
-                .await
+            cx.with_vault("audit export", async |here, cx| {
+                export(&filter, &archive, here, cx).await
+            })
+            .await
         }
         Verb::Keys => cx.with_vault("audit keys", keys).await,
         Verb::Floors(verb) => floors::run(verb, cx).await,
@@ -81,14 +93,14 @@ fn is_there(cx: &Cx<'_>) -> Result<()> {
     }
 }
 
-async fn export(filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+async fn export(filter: &Filter, archives: &[PathBuf], here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     warn_of_foreign(filter.log.as_deref(), here, cx).await?;
     let spinner = if cx.io.terminal.output {
         ProgressBar::hidden()
     } else {
         spinner(cx, "exporting")
     };
-    let lines = here.audit_lines(filter).await?;
+    let lines = here.audit().with_archives(archives).lines(filter).await?;
     let (mut lines, mut unread) = (lines, Vec::new());
     let written = write_lines(&mut lines, &mut unread, cx.io.out());
     spinner.finish_and_clear();
@@ -97,6 +109,7 @@ async fn export(filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
         pass_over(error, cx)?;
     }
     warn_of_left_out(lines.left_out(), cx);
+    warn_of_archived(&lines, cx);
     Ok(Exit::Done)
 }
 
@@ -135,6 +148,15 @@ fn warn_of_left_out(left_out: impl IntoIterator<Item = LeftOut>, cx: &mut Cx<'_>
     for left_out in left_out {
         cx.io
             .warn(&format!("warning: {left_out}; `ibyok audit verify` says what is wrong"));
+    }
+}
+
+/// Warns of archived lines that the answer lacks.
+fn warn_of_archived(lines: &Lines, cx: &mut Cx<'_>) {
+    for archived in lines.archived() {
+        cx.io.warn(&crate::show::clean(&format!(
+            "warning: {archived}; `--archive DIR` reads them, too"
+        )));
     }
 }
 

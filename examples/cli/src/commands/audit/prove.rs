@@ -29,12 +29,16 @@ pub(crate) struct Args {
     /// Write the proof to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Also look for the line in this archive. Repeatable
+    #[arg(long, value_name = "DIR")]
+    archive: Vec<PathBuf>,
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let (log, seq) = line(&args)?;
     cx.with_vault("audit prove", async |here, cx| {
-        let proof = here.prove_line(log.as_deref(), seq).await?;
+        let verbs = here.audit().with_archives(&args.archive);
+        let proof = verbs.prove(log.as_deref(), seq).await?;
         let proof_text = proof.text();
         if let Some(path) = &args.output {
             write_private(path, proof_text.as_bytes())?;

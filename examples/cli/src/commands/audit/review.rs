@@ -9,6 +9,7 @@ use ibyok_api::{Document, Finding, Review};
 use ibyok_operations::reviews::ReviewRequest;
 use indicatif::ProgressBar;
 
+use crate::access::only_here;
 use crate::colour::Tone;
 use crate::commands::{Cx, time};
 use crate::error::{Error, Result};
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Write the review as a page for a browser: one file, without scripts or network
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also review the older lines in this archive. Repeatable; needs a local vault
+    #[arg(long, value_name = "DIR")]
+    archive: Vec<PathBuf>,
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -45,7 +49,11 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             "add `--ack ID` or `--done`, or remove `--reason`",
         ));
     }
-    let request = ReviewRequest::since(time::ago(&args.since)?);
+    let mut request = ReviewRequest::since(time::ago(&args.since)?);
+    if !args.archive.is_empty() {
+        only_here("audit review --archive", cx.globals, cx.environment)?;
+        request.archives.clone_from(&args.archive);
+    }
     let reason = args.reason.as_deref();
     cx.with_access(async |access, cx| {
         let bar = spinner(cx, "reviewing");

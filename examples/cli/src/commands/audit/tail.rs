@@ -1,5 +1,6 @@
 //! `ibyok audit tail`
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ibyok_core::{
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     /// Show only the log with this id, even if no key of this vault vouches for it
     #[arg(long, value_name = "LOG")]
     log: Option<String>,
+    /// Also show the older lines in this archive. Repeatable
+    #[arg(long, value_name = "DIR")]
+    archive: Vec<PathBuf>,
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -125,7 +129,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
         None
     };
     let (mut last, mut any) = (Last::new(args.lines), false);
-    let mut lines = here.audit_lines(filter).await?;
+    let mut lines = here.audit().with_archives(&args.archive).lines(filter).await?;
     for line in lines.by_ref() {
         let line = match line {
             Ok(line) => line,
@@ -146,6 +150,10 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
         show(&line, cx)?;
     }
     super::warn_of_left_out(lines.left_out(), cx);
+    // The last lines are here, unless there are fewer than were asked for.
+    if args.lines.is_none() {
+        super::warn_of_archived(&lines, cx);
+    }
     if !any && !args.follow {
         cx.io.say("no lines");
     }

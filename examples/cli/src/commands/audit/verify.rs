@@ -23,13 +23,18 @@ use crate::table::{Column, Table};
 /// The interval at which the progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
+pub(super) async fn run(
+    keys: &[String],
+    proof: Option<&Path>,
+    archives: Vec<PathBuf>,
+    cx: &mut Cx<'_>,
+) -> Result<Exit> {
     let keys = trusted(keys)?;
     match proof {
         Some(path) => prove::check(path, &keys, cx),
         None => match place(&keys, cx).map(str::to_owned) {
-            Some(place) => verify_by_keys(&place, keys, cx).await,
-            None => verify(&keys, cx).await,
+            Some(place) => verify_by_keys(&place, archives, keys, cx).await,
+            None => verify(&keys, archives, cx).await,
         },
     }
 }
@@ -43,23 +48,29 @@ fn place<'a>(keys: &[VerifyingKey], cx: &Cx<'a>) -> Option<&'a str> {
     named.filter(|_| !keys.is_empty())
 }
 
-async fn verify_by_keys(place: &str, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>) -> Result<Exit> {
+async fn verify_by_keys(place: &str, archives: Vec<PathBuf>, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>) -> Result<Exit> {
     let report = match (home_of(place), place.split(',').next()) {
-        (None, Some(directory)) => outside(PathBuf::from(directory), keys, cx).await?,
+        (None, Some(directory)) => outside(PathBuf::from(directory), archives, keys, cx).await?,
         _ => {
             let settings = crate::settings::resolve(cx.globals, cx.environment)?;
             settings.fetch_logs().await?;
-            outside(settings.audit.clone(), keys, cx).await?
+            outside(settings.audit.clone(), archives, keys, cx).await?
         }
     };
     answer(&Verified::of(report?), cx)
 }
 
 /// Verifies without a vault, with per cent, on a separate thread: it reads files all the time.
-async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result<ibyok_core::Result<VerifyReport>> {
+async fn outside(
+    place: PathBuf,
+    archives: Vec<PathBuf>,
+    keys: Vec<VerifyingKey>,
+    cx: &Cx<'_>,
+) -> Result<ibyok_core::Result<VerifyReport>> {
     let (spinner, progress) = (spinner(cx, "verifying"), Arc::new(VerifyProgress::default()));
     let counted = Arc::clone(&progress);
-    let work = tokio::task::spawn_blocking(move || ibyok_core::audit::verify_log_watched(&place, &keys, counted));
+    let verify = move || ibyok_core::audit::verify_log_watched(&place, &archives, &keys, counted);
+    let work = tokio::task::spawn_blocking(verify);
     let report = watched(work, &progress, &spinner).await;
     spinner.finish_and_clear();
     report.map_err(|error| Error::failed(format!("the verification stopped early: {error}"), "this is a bug"))
@@ -108,17 +119,18 @@ fn no_key(text: &str) -> Error {
     )
 }
 
-async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
+async fn verify(keys: &[VerifyingKey], archives: Vec<PathBuf>, cx: &mut Cx<'_>) -> Result<Exit> {
     let here = match crate::access::here("audit verify", cx.globals, cx.environment, cx.io).await {
         Ok(here) => here,
         Err(error) if matches!(Exit::from(&error), Exit::Unavailable | Exit::NotFound) => {
-            return verify_without_vault(keys, error, cx).await;
+            return verify_without_vault(keys, archives, error, cx).await;
         }
         Err(error) => return Err(error),
     };
     let spinner = spinner(cx, "verifying");
     let progress = Arc::new(VerifyProgress::default());
-    let work = here.session().audit().verify_watched(keys, Arc::clone(&progress));
+    let log = here.session().audit().with_archives(&archives);
+    let work = log.verify_watched(keys, Arc::clone(&progress));
     let report = watched(work, &progress, &spinner).await;
     let floors = here.session().floors().verify().await;
     spinner.finish_and_clear();
@@ -134,12 +146,17 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
 
 /// Verifies the log if the vault does not open, perhaps because its log is damaged. A log without a fault then does
 /// not explain the failure.
-async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> Result<Exit> {
+async fn verify_without_vault(
+    keys: &[VerifyingKey],
+    archives: Vec<PathBuf>,
+    why: Error,
+    cx: &mut Cx<'_>,
+) -> Result<Exit> {
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
     if settings.fetch_logs().await.is_err() {
         return Err(why);
     }
-    let Ok(report) = outside(settings.audit.clone(), keys.to_vec(), cx).await? else {
+    let Ok(report) = outside(settings.audit.clone(), archives, keys.to_vec(), cx).await? else {
         return Err(why);
     };
     // Where there is no vault, the keys that were given are all that is asked about.

@@ -27,7 +27,7 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
         made.map_err(|error| Error::writing(directory, &error))?;
         let lines = incident::evidence(&report);
         for (log, seq) in lines.iter().take(PROOFS_MAX) {
-            let proof = here.prove_line(Some(log), *seq).await?;
+            let proof = here.audit().prove(Some(log), *seq).await?;
             write_private(&directory.join(format!("{log}-{seq}.proof")), proof.text().as_bytes())?;
         }
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
