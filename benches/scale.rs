@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ibyok_benches::{Result, quantity, resident_kib};
 use ibyok_core::audit::SinkDurability;
 use ibyok_core::backups::{Backup, BackupRequest, StoreCopy, restore_records};
+use ibyok_core::keks::KeysOf;
 use ibyok_core::keys::{IfExists, KeyWrite};
 use ibyok_core::pages::PageRequest;
 use ibyok_core::{
@@ -95,6 +96,7 @@ async fn measure(keys: usize) -> Result<()> {
     list(&vault).await?;
     status(&vault).await?;
     keep(&place, &vault).await?;
+    reseal(&vault).await?;
     let hot = retrieve(&vault, &token, 1, "one key").await?;
     let all = retrieve(&vault, &token, keys, "random keys, default cache").await?;
     drop(vault);
@@ -221,6 +223,20 @@ async fn keep(place: &Place, vault: &Vault) -> Result<()> {
         to_name: "a file",
     };
     kept("copy", copied.run(&|_| {}).await?.records, begun);
+    Ok(())
+}
+
+/// Seals every record under a new generation, and deletes the old one.
+async fn reseal(vault: &Vault) -> Result<()> {
+    let keks = vault.keks("bench");
+    let begun = Instant::now();
+    let resealed = keks.reseal(&KeysOf::Everything, &mut |_, _| {}).await?;
+    kept("reseal", resealed.iter().map(|one| one.resealed).sum(), begun);
+    let begun = Instant::now();
+    let dropped = keks.drop_generation(1, &KeysOf::Everything, &mut |_, _| {}).await?;
+    // Each record is read twice.
+    let read = dropped.iter().map(|one| one.checked.saturating_mul(2)).sum();
+    kept("drop generation", read, begun);
     Ok(())
 }
 

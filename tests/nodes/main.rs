@@ -58,6 +58,9 @@ mod writers;
 /// Backups, restores and moves under load.
 mod moves;
 
+/// New KEKs, generations of environment keys and token keys.
+mod generations;
+
 /// AWS KMS as the KEK.
 mod kms;
 

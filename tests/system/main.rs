@@ -28,6 +28,10 @@ mod kill_at_each_syscall;
 #[cfg(feature = "faults")]
 mod kill_moves;
 
+/// kill -9 at each call by which new generations of environment keys reach the disk.
+#[cfg(feature = "faults")]
+mod kill_reseal;
+
 /// kill -9 in the middle of an import.
 mod kill_import;
 

@@ -83,6 +83,8 @@ words! {
         TokenRevoke => "token.revoke",
         /// A token's secret was changed.
         TokenRotate => "token.rotate",
+        /// The key of tokens was replaced: every token under the old one ended.
+        TokenRekey => "token.rekey",
         /// Tokens were listed.
         TokenList => "token.list",
         /// A request came without a valid token.
@@ -115,6 +117,10 @@ words! {
         KekExport => "kek.export",
         /// A local KEK was restored from a copy.
         KekImport => "kek.import",
+        /// A new generation of an environment key was made, or records were sealed under it.
+        KekReseal => "kek.reseal",
+        /// A generation of an environment key was deleted.
+        KekDrop => "kek.drop",
         /// A vault was made.
         VaultInit => "vault.init",
         /// A vault was opened.

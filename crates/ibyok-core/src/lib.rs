@@ -152,7 +152,7 @@ pub mod backups {
     pub use crate::backup::manifest::{BackupFloors, BackupInfo, BackupLog};
     pub use crate::backup::read::{Backup, Progress};
     pub use crate::backup::settle::Settled;
-    pub use crate::backup::since::{ChangesSince, TakenAway, changes_since};
+    pub use crate::backup::since::{ChangesSince, NeededGeneration, TakenAway, changes_since};
     pub use crate::backup::write::BackupRequest;
     pub use crate::vault::handles::BackupVerbs;
 }
@@ -201,6 +201,8 @@ pub mod keks {
     pub use crate::opening::keks::NoKeks;
     pub use crate::opening::reach::Reach;
     pub use crate::records::keks::KekSource;
+    pub use crate::verbs::generations::rekey::EndingTokens;
+    pub use crate::verbs::generations::{Generations, KeysOf};
     pub use crate::verbs::keks::{Keks, OutdatedKek, Rewrapped};
 }
 

@@ -78,7 +78,7 @@ impl Habits {
 pub(super) fn settings(entry: &Entry, line: &Shown, found: &mut Findings) {
     let severity = match entry.action.as_str() {
         "settings.change" | "env.create" | "key.mode" | "vault.backup" | "vault.copy" => Severity::Low,
-        "kek.rotate" | "kek.import" | "vault.moved" => Severity::Medium,
+        "kek.rotate" | "kek.reseal" | "kek.drop" | "token.rekey" | "kek.import" | "vault.moved" => Severity::Medium,
         "kek.export" | "vault.restore" | "vault.rollback_accepted" | "env.remove" => Severity::High,
         _ => return,
     };

@@ -10,6 +10,7 @@ use crate::gate::attempt::{Attempt, outcome_of};
 use crate::gate::principal::Principal;
 use crate::model::REV_MAX;
 use crate::model::key::Stamp;
+use crate::realm::generations::KeyChange;
 use crate::vault::handles::BackupVerbs;
 use crate::verbs::floors::rollback::RolledBack;
 use ibyok_audit::words::counted;
@@ -87,17 +88,29 @@ impl BackupVerbs<'_> {
         since: &ChangesSince,
     ) -> Result<usize> {
         let inner = &self.session.inner;
-        let mut removed = Vec::new();
+        let (mut removed, mut rekeyed) = (Vec::new(), Vec::new());
         for taken in &since.again {
             match taken.how {
                 // The note comes before the acceptance: after a crash in between, the next start takes it away.
                 Again::Record(record, what) => drop(inner.records.floors.note(&record, REV_MAX, what).await?),
                 Again::Realm(record) => removed.push(record),
+                Again::TokenKey(record) => rekeyed.push(record),
                 Again::Absent => {}
             }
         }
-        let is_removed = |rolled: &&RolledBack| removed.iter().all(|record| record.to_string() != rolled.record);
-        let accepted: Vec<RolledBack> = older.iter().filter(is_removed).cloned().collect();
+        // Before anything is accepted: the older token key verifies no token at any moment.
+        for record in &rekeyed {
+            if let Some(name) = inner.name_of_realm(record).await? {
+                let change = (Action::TokenRekey, attempt);
+                inner
+                    .changes
+                    .change_keys(&name, KeyChange::TokenKeyOfOlder, change)
+                    .await?;
+            }
+        }
+        let settled: Vec<String> = removed.iter().chain(&rekeyed).map(ToString::to_string).collect();
+        let is_open = |rolled: &&RolledBack| !settled.contains(&rolled.record);
+        let accepted: Vec<RolledBack> = older.iter().filter(is_open).cloned().collect();
         self.session.floors().accept_rollback(&accepted).await?;
         inner.changes.finish_interrupted(&principal.by()).await;
         let stamp = Stamp {

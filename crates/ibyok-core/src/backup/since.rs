@@ -40,6 +40,18 @@ pub struct ChangesSince {
     pub again: Vec<TakenAway>,
     /// The records whose changes since are lost with the newer store.
     pub lost: Vec<RolledBack>,
+    /// The generations of environment keys that were deleted since. The older store needs them, so a restore brings them back.
+    pub generations: Vec<NeededGeneration>,
+}
+
+/// A generation of an environment key that was deleted since, and that the records of an older store need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NeededGeneration {
+    /// The namespace and the environment, where they are known.
+    pub realm: Option<String>,
+    /// The number of the generation.
+    pub generation: u32,
 }
 
 /// Something that was taken away since, and that a restore takes away again.
@@ -63,6 +75,8 @@ pub struct TakenAway {
 pub(crate) enum Again {
     Record(RecordId, TakeAway),
     Realm(RecordId),
+    /// The token key of a realm was replaced: it is replaced again.
+    TokenKey(RecordId),
     /// The store does not have the record: there is nothing to take away.
     Absent,
 }
@@ -148,6 +162,7 @@ impl LogChanges {
                 since.again.push(taken(&rolled, "remove-environment".to_owned(), how));
                 return;
             }
+            RecordKind::Environment if self.judge_keys(&rolled, record, since) => return,
             _ => {}
         }
         let found = rolled.found.unwrap_or(0);
@@ -175,6 +190,36 @@ impl LogChanges {
         if !kept {
             since.lost.push(rolled);
         }
+    }
+}
+
+impl LogChanges {
+    /// Judges an environment whose keys alone changed since: its generations, or its token key. Returns false if more changed.
+    fn judge_keys(&self, rolled: &RolledBack, record: RecordId, since: &mut ChangesSince) -> bool {
+        let (Some(found), Some(changes)) = (rolled.found, self.of.get(&rolled.record)) else {
+            return false;
+        };
+        let after: Vec<&Change> = changes.iter().filter(|change| change.rev > found).collect();
+        let is_of_keys = |change: &&Change| {
+            let action = change.action.as_str();
+            matches!(action, "kek.reseal" | "kek.drop" | "token.rekey" | RESTORED)
+        };
+        if !after.iter().all(is_of_keys) || after.last().is_none_or(|last| last.rev != rolled.seen) {
+            return false;
+        }
+        if after.iter().any(|change| change.action == "token.rekey") {
+            let how = Again::TokenKey(record);
+            since.again.push(taken(rolled, "rekey-tokens".to_owned(), how));
+        }
+        let dropped = after.iter().filter(|change| change.action == "kek.drop");
+        let needed = dropped.filter_map(|change| {
+            Some(NeededGeneration {
+                realm: rolled.realm.clone(),
+                generation: change.version?,
+            })
+        });
+        since.generations.extend(needed);
+        true
     }
 }
 
@@ -512,6 +557,14 @@ mod tests {
         let (again, lost) = judged(RecordKind::Environment, Some(1), 2, &[]);
         assert_eq!((again, lost), (vec!["remove-environment".to_owned()], 0));
         assert_eq!(judged(RecordKind::Environment, Some(1), 3, &[]).1, 1);
+        let keys = |changes: &[Change]| judged(RecordKind::Environment, Some(1), 5, changes);
+        let reseal = [change(3, "kek.reseal", None), change(5, "kek.drop", Some(1))];
+        assert_eq!(keys(&reseal), (vec![], 0), "the records are the same");
+        let rekey = [change(3, "kek.reseal", None), change(5, "token.rekey", None)];
+        assert_eq!(keys(&rekey), (vec!["rekey-tokens".to_owned()], 0));
+        let made_again = [change(3, "kek.reseal", None), change(5, "env.create", None)];
+        assert_eq!(keys(&made_again).1, 1, "another environment of the same name");
+        assert_eq!(keys(&rekey[..1]).1, 1, "a change of which this node's logs say nothing");
         assert_eq!(judged(RecordKind::Attestations, Some(1), 3, &[]), (vec![], 0));
     }
 }

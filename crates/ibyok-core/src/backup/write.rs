@@ -157,7 +157,7 @@ impl BackupVerbs<'_> {
         let End::Whole { is_exact } = sweep.run(&mut to).await? else {
             return Ok(None);
         };
-        let kept = inner.logs.checkpoints().all().await?.whole;
+        let kept = inner.logs.checkpoints().await.all().await?.whole;
         let (mut frames, records) = (to.frames, to.records);
         let info = BackupInfo {
             vault: head.vault,

@@ -78,7 +78,7 @@ impl Changes {
             removed: stamp.clone(),
         };
         let tombstone = tombstone_of(&id);
-        let sealed = removal.seal(&self.records.home, &tombstone)?;
+        let sealed = removal.seal(self.records.home_now().await.as_ref(), &tombstone)?;
         self.put_over(&tombstone, &sealed).await?;
         self.delete(&id).await?;
         self.records.forget_realms();
@@ -157,7 +157,7 @@ impl Changes {
 }
 
 /// Refuses a revision that no node would read, before anything is written with it.
-fn within(rev: u64, name: &RealmName) -> Result<u64> {
+pub(super) fn within(rev: u64, name: &RealmName) -> Result<u64> {
     match rev <= REV_MAX {
         true => Ok(rev),
         false => Err(Error::integrity(format!("the environment key of `{name}`"))),

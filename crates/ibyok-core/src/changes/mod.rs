@@ -5,7 +5,9 @@
 
 pub(crate) mod environment;
 pub(crate) mod key;
+pub(crate) mod keys_of_realm;
 pub(crate) mod recovery;
+pub(crate) mod reseal;
 pub(crate) mod rewrap;
 
 use std::sync::Arc;
@@ -134,7 +136,9 @@ impl Changes {
                 .saturating_add(1);
             record.set_rev(rev);
             (attempt.facts.record, attempt.facts.rev) = (Some(id.to_string()), Some(rev));
-            let bytes = seal_record(realm, &id, &record)?;
+            // A generation that began to retire since the caller came seals nothing any more.
+            let newer = self.records.newer(realm).await?;
+            let bytes = seal_record(newer.as_deref().unwrap_or(realm), &id, &record)?;
             let holder = who.holder().cloned();
             match self
                 .commit(
@@ -188,9 +192,10 @@ impl Changes {
         let rev = seen.saturating_add(UNSEEN_CHANGES);
         record.set_rev(rev);
         (attempt.facts.record, attempt.facts.rev) = (Some(id.to_string()), Some(rev));
+        let newer = self.records.newer(realm).await?;
         let put = Put {
             id,
-            bytes: seal_record(realm, &id, &record)?,
+            bytes: seal_record(newer.as_deref().unwrap_or(realm), &id, &record)?,
             revision: there.map(|stored| stored.revision),
             rev,
             takes_away: Some(what),
@@ -311,7 +316,7 @@ impl Changes {
         }
     }
 
-    async fn stands(&self, id: &RecordId, bytes: &[u8]) -> Option<bool> {
+    pub(super) async fn stands(&self, id: &RecordId, bytes: &[u8]) -> Option<bool> {
         self.records
             .store
             .get(id)

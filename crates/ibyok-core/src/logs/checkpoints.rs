@@ -72,10 +72,10 @@ pub(crate) struct KnownLogs {
 }
 
 impl Logs {
-    pub(crate) fn checkpoints(&self) -> Checkpoints<'_> {
+    pub(crate) async fn checkpoints(&self) -> Checkpoints<'_> {
         Checkpoints {
             store: self.records.store.as_ref(),
-            home: &self.records.home,
+            home: self.records.home_now().await,
         }
     }
 
@@ -89,7 +89,7 @@ impl Logs {
             return;
         }
         let kept_now = async {
-            let checkpoints = self.checkpoints();
+            let checkpoints = self.checkpoints().await;
             let id = checkpoints.record_of(checkpoint.log())?;
             let there = match checkpoints.get(&id).await {
                 Err(Error::Integrity { damage, .. }) if !is_of_the_store(damage) => {
@@ -121,7 +121,7 @@ impl Logs {
     pub(crate) async fn store_refuses_writes(&self) -> Option<String> {
         let store = self.records.store.as_ref();
         let written = async {
-            let id = self.checkpoints().record_of(self.recorder.log.id())?;
+            let id = self.checkpoints().await.record_of(self.recorder.log.id())?;
             if let Some(there) = store.get(&id).await? {
                 store.put(&id, &there.bytes, Expect::Revision(there.revision)).await?;
             }
@@ -154,7 +154,7 @@ impl Logs {
         let present: BTreeSet<String> = logs_in(place)?.into_iter().collect();
         // Before the store: the floors never know more of a log than the store did by then.
         let ends = self.records.floors.ends().await?;
-        let kept = self.checkpoints().all().await?;
+        let kept = self.checkpoints().await.all().await?;
         let of_home = self.log_keys().await?;
         let mut known = Known::default();
         known.keys = self.vouched_keys().await?;
@@ -221,7 +221,7 @@ impl Logs {
                 continue;
             }
             // The checkpoint of a log that began in the meantime was not in the store when its checkpoints were read.
-            let checkpoints = self.checkpoints();
+            let checkpoints = self.checkpoints().await;
             if let Ok(None) = checkpoints.get(&checkpoints.record_of(&log.id)?).await {
                 let detail = "the store holds no checkpoint of the log: the record was deleted, or the store lost it";
                 findings.push(VerifyFinding::new(
@@ -238,7 +238,7 @@ impl Logs {
     /// Updates the place in the checkpoints of the logs that were kept with this process's own, if the directory has
     /// moved. A log that is gone is then still missed.
     pub(crate) async fn follow_the_move(&self, place: &LogPlace) -> Result<()> {
-        let (spot, checkpoints) = (Spot::from(place), self.checkpoints());
+        let (spot, checkpoints) = (Spot::from(place), self.checkpoints().await);
         let here = Kept::here(&spot, "");
         // One that does not open names no place.
         let own = match checkpoints.get(&checkpoints.record_of(place.log())?).await {

@@ -1,6 +1,7 @@
 //! Checkpoints of logs, sealed in the store under the node's home.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ibyok_audit::{LogPlace, LogStatus, logs_in};
 use ibyok_crypto::cut;
@@ -109,10 +110,10 @@ impl AllKept {
 }
 
 /// The checkpoints in a store.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Checkpoints<'a> {
     pub(crate) store: &'a dyn Store,
-    pub(crate) home: &'a Realm,
+    pub(crate) home: Arc<Realm>,
 }
 
 impl Checkpoints<'_> {

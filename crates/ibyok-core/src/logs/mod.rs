@@ -87,7 +87,7 @@ impl Logs {
         vouched_logs(
             self.records.store.as_ref(),
             &self.recorder.log.status().place,
-            &self.records.home,
+            self.records.home_now().await.as_ref(),
         )
         .await
     }
@@ -129,7 +129,10 @@ impl Logs {
 
     async fn keys_in_store(&self, log: &str, id: [u8; 16]) -> Result<Vouching> {
         let own = self.records.home.record(kind::LOG_KEY, id)?;
-        if let Some(key) = self.log_key_of(&self.records.home, log, &own).await? {
+        if let Some(key) = self
+            .log_key_of(self.records.home_now().await.as_ref(), log, &own)
+            .await?
+        {
             return Ok(Vouching::Keys(vec![key]));
         }
         // The home of another process in this place may be another realm: that of a server that opens `dev` alone,

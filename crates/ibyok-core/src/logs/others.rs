@@ -40,7 +40,7 @@ impl Logs {
             let what = format!("the key of the audit log `{}` in the store ({id}) {damage}", log_of(id));
             faults.push((log_of(id), what));
         }
-        let kept = self.checkpoints().all().await?;
+        let kept = self.checkpoints().await.all().await?;
         let known: BTreeSet<String> = self
             .records
             .floors
@@ -86,7 +86,7 @@ impl Logs {
     /// Lets the floors know the checkpoints that the store holds of the logs of this place, after their file was made again.
     pub(crate) async fn learn_ends(&self) -> Result<()> {
         let present = logs_in(&self.recorder.log.status().place)?;
-        for (log, kept) in self.checkpoints().all().await?.whole {
+        for (log, kept) in self.checkpoints().await.all().await?.whole {
             if present.contains(&log) {
                 self.records.floors.keep_end(&log, &kept.note).await?;
             }
@@ -97,7 +97,7 @@ impl Logs {
     /// Takes the logs for whole as they are from now on: an operator acknowledged the findings. Drops the checkpoints that they do not
     /// fit, and replaces or deletes the records about logs that do not open. Returns in words what it did.
     pub(crate) async fn accept_ends(&self) -> Result<Vec<String>> {
-        let (checkpoints, mut done) = (self.checkpoints(), Vec::new());
+        let (checkpoints, mut done) = (self.checkpoints().await, Vec::new());
         let kept = checkpoints.all().await?;
         for (log, evidence) in &kept.whole {
             let id = checkpoints.evidence(&evidence.note)?;
@@ -125,7 +125,11 @@ impl Logs {
     /// Puts a checkpoint of each log that has lost its own into the store: the one that the floors know, or for a log that ends before it
     /// the newest one beside the log. For a log whose key is gone, the floors alone keep it.
     async fn restore_checkpoints(&self, kept: &AllKept) -> Result<()> {
-        let (checkpoints, floors, status) = (self.checkpoints(), &self.records.floors, self.recorder.log.status());
+        let (checkpoints, floors, status) = (
+            self.checkpoints().await,
+            &self.records.floors,
+            self.recorder.log.status(),
+        );
         let (place, spot) = (status.place.clone(), Spot::from(status));
         let short: BTreeSet<String> = self.short_logs().await?.into_iter().map(|short| short.log).collect();
         let known: BTreeMap<String, String> = floors.ends().await?.into_iter().collect();

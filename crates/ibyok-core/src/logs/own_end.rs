@@ -130,7 +130,7 @@ impl Logs {
         }
         let newest = self.recorder.log.last_checkpoint();
         if let Some(newest) = newest.filter(|_| end.replaces) {
-            let kept = self.checkpoints();
+            let kept = self.checkpoints().await;
             kept.put(&kept.record_of(log)?, &Spot::from(place), newest.text())
                 .await?;
             self.records.floors.forget_end(log).await?;

@@ -51,10 +51,11 @@ impl Logs {
     pub(crate) async fn log_keys(&self) -> Result<SealedKeys> {
         let collection = self.records.home.collection(kind::LOG_KEY)?;
         let mut keys = SealedKeys::default();
+        let home = self.records.home_now().await;
         let mut pages = self.records.store.pages(&collection);
         while let Some(page) = pages.next_page().await? {
             for id in &page {
-                match log_key(self.records.store.as_ref(), &self.records.home, id).await {
+                match log_key(self.records.store.as_ref(), &home, id).await {
                     Ok(key) => keys
                         .whole
                         .extend(key.map(|key| with_lines(&self.records.home, key.public(&base62(*id.id()))))),

@@ -1,7 +1,7 @@
 //! Opening a vault, and making one.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use ibyok_audit::{
@@ -393,7 +393,7 @@ impl OpenBuilder {
         .await?;
         let kept = Checkpoints {
             store: store.as_ref(),
-            home: &home,
+            home: Arc::clone(&home),
         };
         let own = Own {
             kept,
@@ -410,15 +410,21 @@ impl OpenBuilder {
         // Just opened: a look at it costs the KEK a call only once it has changed.
         let home_record = store.get(&home.name.record_id(vault)).await?;
         let home_record = home_record.map(|stored| Sha256::digest(&stored.bytes).into());
+        let realms = Realms::default();
+        if home_record != Some(home.digest) {
+            // It changed before the feed was read for the first time.
+            realms.forget_keys();
+        }
         let records = Arc::new(Records {
             vault,
             keks: HeldKeks::new(keks.clone(), options.kek_source),
             store: Arc::clone(&store),
             presented: home.keys.keyed_hasher(PRESENTED),
+            newest_home: RwLock::new(Arc::clone(&home)),
             home,
             home_record: Mutex::new(home_record),
             clock,
-            realms: Realms::default(),
+            realms,
             cache: RecordCache::new(options.cache_bytes),
             lease: Lease::begun(looked, upto),
             stated,

@@ -127,8 +127,9 @@ impl Opening<'_> {
     }
 
     /// Returns true if a checkpoint in the store says that a log of this node's home was kept in the place: its slot was replaced.
-    async fn kept_logs_here(&self, place: &Path, home: &Realm) -> Result<bool> {
-        let (store, here) = (self.store, Kept::here(&Spot::of_directory(place), ""));
+    async fn kept_logs_here(&self, place: &Path, home: &Arc<Realm>) -> Result<bool> {
+        let here = Kept::here(&Spot::of_directory(place), "");
+        let (store, home) = (self.store, Arc::clone(home));
         let kept = Checkpoints { store, home }.all().await?;
         Ok(kept.whole.iter().any(|(_, kept)| kept.is_of(&here)))
     }
@@ -166,7 +167,7 @@ impl Opening<'_> {
 
     /// Returns the key of an audit log. It is sealed in the store and never in the log's directory; `None` for a log
     /// that is not this vault's.
-    async fn signing_key(&self, place: &LogPlace, home: &Realm) -> Result<Option<SigningKey>> {
+    async fn signing_key(&self, place: &LogPlace, home: &Arc<Realm>) -> Result<Option<SigningKey>> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
         match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await {
             Ok(None) if place.public_key().is_none() => self.new_log_key(place, home, id).await.map(Some),
@@ -199,12 +200,13 @@ impl Opening<'_> {
     }
 
     /// Makes the key of a new log. Its checkpoint is in the store before it, so that a key without a checkpoint is always a loss.
-    async fn new_log_key(&self, place: &LogPlace, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
+    async fn new_log_key(&self, place: &LogPlace, home: &Arc<Realm>, id: [u8; 16]) -> Result<SigningKey> {
         let (key, store) = (SigningKey::generate()?, self.store);
-        let (kept, first) = (
-            Checkpoints { store, home },
-            Checkpoint::before_first_line(&key, place.log()),
-        );
+        let kept = Checkpoints {
+            store,
+            home: Arc::clone(home),
+        };
+        let first = Checkpoint::before_first_line(&key, place.log());
         kept.put(&kept.record_of(place.log())?, &Spot::from(place), first.text())
             .await?;
         let id = home.record(kind::LOG_KEY, id)?;

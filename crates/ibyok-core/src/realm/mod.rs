@@ -3,9 +3,11 @@
 //! A realm has its own keys, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
 //! yields its realm from the key that opened it, never from its content.
 
+pub(crate) mod generations;
 pub(crate) mod log_keys;
 pub(crate) mod make;
 pub(crate) mod removal;
+pub(crate) mod reseal;
 pub(crate) mod rewrap;
 pub(crate) mod tags;
 pub(crate) mod token_keys;
@@ -96,6 +98,10 @@ pub(crate) struct Realm {
     /// The revision of its record, which counts the makings and removals of its name.
     pub(crate) rev: u64,
     pub(crate) kek: String,
+    /// The digest of its record as it opened.
+    pub(crate) digest: [u8; 32],
+    /// The number of changes of environment key records that the node knew when it opened this one.
+    pub(crate) as_of: u64,
     /// True if its namespace is the vault's home, which references leave out.
     pub(crate) is_home: bool,
 }
@@ -211,6 +217,8 @@ pub(crate) async fn open_stored(
         attributes,
         rev: opened.rev,
         kek: opened.kek.to_string(),
+        digest: Sha256::digest(bytes).into(),
+        as_of: 0,
         is_home: true,
     })
 }

@@ -3,7 +3,7 @@
 //! The revisions of a realm's name count its makings and removals. An odd revision belongs to a realm that exists, and an even one
 //! to a removal. So an environment that was removed and made again under the same name differs from an older copy of it.
 
-use ibyok_crypto::{RealmTag, VaultId};
+use ibyok_crypto::{RealmKeys, RealmTag, VaultId};
 use ibyok_storage::{Collection, Kind, RecordId};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,12 @@ impl Removal {
 /// The tag of the realm that sealed a tombstone, as the tombstone states it.
 pub(crate) fn sealer_of(stored: &[u8]) -> Option<RealmTag> {
     RealmTag::from_bytes(*stored.first_chunk::<8>()?).ok()
+}
+
+/// The generation that sealed a tombstone, as the tombstone states it.
+pub(crate) fn generation_of(stored: &[u8]) -> Option<u32> {
+    let (_, sealed) = stored.split_first_chunk::<8>()?;
+    RealmKeys::generation_of(sealed).ok()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The lives of realms: whether the record of an environment's key is the newest of its name, and whether it was removed or lost.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use ibyok_crypto::RealmTag;
 use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId, Stored};
@@ -11,7 +11,7 @@ use super::record::{UNSEEN_CHANGES, leaps};
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
-use crate::realm::removal::{Removal, is_of_a_realm, sealer_of, tombstone_of};
+use crate::realm::removal::{Removal, generation_of, is_of_a_realm, sealer_of, tombstone_of};
 use crate::realm::tags::{TagBody, TagList, tag_record};
 use crate::realm::vault_record::first_environments;
 use crate::realm::{Realm, RealmName, environment_key};
@@ -145,7 +145,7 @@ impl Records {
         let Some(tag) = sealer_of(&stored.bytes) else {
             return Ok(None);
         };
-        let Some(sealer) = self.sealer(tag).await? else {
+        let Some(sealer) = self.sealer(tag, &stored.bytes).await? else {
             return Ok(None);
         };
         let removal = Removal::open(&sealer, self.vault, &id, &stored.bytes);
@@ -162,9 +162,14 @@ impl Records {
 
     /// The realm that sealed a tombstone, if it opens here: this node's home, or one that spans the environments of a namespace. Reads the store, since the realms that this node holds
     /// are not listed yet when tombstones are read.
-    async fn sealer(&self, tag: RealmTag) -> Result<Option<Arc<Realm>>> {
+    async fn sealer(&self, tag: RealmTag, tombstone: &[u8]) -> Result<Option<Arc<Realm>>> {
         if tag == self.home.tag() {
-            return Ok(Some(Arc::clone(&self.home)));
+            let home = Arc::clone(&self.newest_home.read().unwrap_or_else(PoisonError::into_inner));
+            if generation_of(tombstone).is_none_or(|number| home.keys.holds(number)) {
+                return Ok(Some(home));
+            }
+            let home = self.read_realm(&self.home.name).await?;
+            return Ok(home.filter(|home| home.tag() == tag).map(Arc::new));
         }
         let stored = readable(self.store.get(&tag_record(tag)).await)?;
         let body = stored.and_then(|stored| TagBody::parse(&stored.bytes));

@@ -67,7 +67,12 @@ impl Records {
                 .get(id)
                 .await
                 .map_err(|error| self.unread(id, R::WORD, error))?;
-            let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
+            let newer = match &stored {
+                Some(stored) => self.with_generation_of(realm, &stored.bytes).await?,
+                None => None,
+            };
+            let now = newer.as_deref().unwrap_or(realm);
+            let held = stored.map(|stored| open_record::<R>(now, id, &stored)).transpose();
             // After the read: a change that took something away meanwhile has its floor by now.
             let floor = self.floors.of(id).await?;
             let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);

@@ -6,9 +6,11 @@
 //! - `cache`, `lease`, `renew`: the records in memory, and how long a node may use them
 //! - `lives`: realms that were removed, made again, set back or lost
 //! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
+//! - `generations`: realms that are held for long, as they are now
 //! - `verifier`: the keys by which presented tokens are verified
 //! - `keks`: the KEKs that the node holds
 //! - `behind`, `store_behind`: a store that is older than the revisions this node knows
+//! - `sealed`: every record that the keys of a realm seal, as the store has it
 //! - `walk`: every record of a collection, many at a time
 //! - `damage`, `damaged_again`, `survey`: damaged records
 //! - `page`: the pages of lists
@@ -18,6 +20,7 @@ pub(crate) mod cache;
 pub(crate) mod damage;
 pub(crate) mod damaged_again;
 pub(crate) mod environments;
+pub(crate) mod generations;
 pub(crate) mod keks;
 pub(crate) mod lease;
 pub(crate) mod live_keys;
@@ -28,6 +31,7 @@ pub(crate) mod page;
 pub(crate) mod realms;
 pub(crate) mod record;
 pub(crate) mod renew;
+pub(crate) mod sealed;
 pub(crate) mod store_behind;
 pub(crate) mod survey;
 pub(crate) mod tags;
@@ -35,7 +39,7 @@ pub(crate) mod verifier;
 pub(crate) mod walk;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use ibyok_crypto::{KeyedHash, VaultId};
@@ -60,6 +64,8 @@ pub(crate) struct Records {
     pub(crate) keks: HeldKeks,
     /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
     pub(crate) home: Arc<Realm>,
+    /// The same realm with the generations of its key as this node knew them last.
+    pub(crate) newest_home: RwLock<Arc<Realm>>,
     /// The keyed hash of presented tokens, under a key of the home.
     pub(crate) presented: KeyedHash,
     /// The digest of the home's environment key record, as it last opened.

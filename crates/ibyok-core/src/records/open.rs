@@ -55,6 +55,7 @@ impl Records {
     }
 
     async fn open_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
+        let as_of = self.realms.changes();
         let mut opened = self.read_realm(name).await?;
         if let Some(realm) = &opened
             && self.check_life(realm).await.is_err()
@@ -75,7 +76,11 @@ impl Records {
             None => self.check_absent(name).await?,
         }
         let is_home = name.namespace == self.home.name.namespace;
-        Ok(opened.map(|realm| Realm { is_home, ..realm }))
+        Ok(opened.map(|realm| Realm {
+            is_home,
+            as_of,
+            ..realm
+        }))
     }
 
     /// Reads a realm without a look at its floor. A KEK that this node lacks may be in its settings by now.

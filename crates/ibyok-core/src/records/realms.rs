@@ -1,6 +1,7 @@
 //! The realms that a node holds opened: one call to the KEK for each realm and period, however many requests wait.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(crate) struct Realms {
     opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<Option<Failure>>>>>,
     /// The keys that distinguish strangers from holders of tokens. They are apart from the opened realms.
     pub(crate) token_keys: TokenKeys,
+    /// The number of changes of environment key records that this node knows of.
+    changes: AtomicU64,
 }
 
 /// The time for which a KEK that failed is left alone.
@@ -98,9 +101,17 @@ impl Realms {
     /// Drops every opened realm, and the failures to open, after an environment key record changed: its id does not
     /// show whose it is.
     pub(crate) fn forget_keys(&self) {
+        // First: a realm that is being read now counts as older than the change.
+        self.changes.fetch_add(1, Ordering::AcqRel);
         self.opening.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.token_keys.forget_all();
         self.opened.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Returns the number of changes of environment key records that this node knows of: a realm that was opened at this number is the
+    /// newest.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(super) fn held(&self, name: &RealmName, now: Duration, period: Duration) -> Option<Arc<Realm>> {

@@ -162,7 +162,10 @@ impl Survey<'_> {
                     continue;
                 };
                 self.found.checked += 1;
-                let opened = realm.keys.open_record(&realm.place(id), &stored.bytes);
+                // A survey of a large realm outlives a generation of its key.
+                let newer = self.records.with_generation_of(realm, &stored.bytes).await?;
+                let now = newer.as_ref().unwrap_or(realm);
+                let opened = now.keys.open_record(&now.place(id), &stored.bytes);
                 match opened.map_err(|error| open_failed("a record".to_owned(), error)) {
                     Ok(_) => {}
                     Err(Error::Integrity { damage, .. }) => {

@@ -209,15 +209,16 @@ impl Usage {
     }
 
     async fn read_sheet(&self, add: &Add) -> Result<Sheet> {
-        let mut sheet = Sheet::new(&add.realm, self.records.clock.elapsed());
+        let realm = self.records.newest(&add.realm).await?;
+        let mut sheet = Sheet::new(&realm, self.records.clock.elapsed());
         // Parts are numbered without gaps, so the first missing record ends the sheet.
         for number in 0..=u8::MAX {
-            let id = self.rollup_record(&add.realm, add.subject, add.day, number)?;
+            let id = self.rollup_record(&realm, add.subject, add.day, number)?;
             let Some(stored) = self.records.store.get(&id).await? else {
                 sheet.next = Some(number);
                 break;
             };
-            match open_body::<Rollup>(&add.realm, &id, &stored, WHAT) {
+            match open_body::<Rollup>(&realm, &id, &stored, WHAT) {
                 // The record's id holds only 5 bytes of the node and 8 of the subject, so another node's record can have the same id.
                 Ok(body) if body.node == self.recorder.log.id() && body.subject == add.subject => {
                     let full = body.rows.len() >= ROWS_MAX;
@@ -239,6 +240,14 @@ impl Usage {
     pub(super) async fn save(&self, books: &mut Books, seq: u64) -> Result<()> {
         let mut failure = None;
         for (of, sheet) in &mut books.sheets {
+            match self.records.newest(&sheet.realm).await {
+                Ok(newest) => sheet.realm = newest,
+                // What is not saved yet is saved with the next flush.
+                Err(error) => {
+                    failure = failure.or(Some(error));
+                    continue;
+                }
+            }
             let (realm, parts) = sheet.unsaved();
             for part in parts {
                 let saved = self.save_part(of, realm, part, seq).await;

@@ -120,6 +120,10 @@ impl Usage {
     async fn flush(self: &Arc<Self>, books: &mut Books, last: bool) -> Result<()> {
         // First, so that a record never claims a later line while lines of an earlier process are still missing from it.
         self.replay(books).await?;
+        // Counts are sealed under the generations of now. A store that does not answer takes no counts either.
+        if let Err(error) = self.records.hold_lease().await {
+            tracing::debug!(%error, "cannot renew the lease before counts are added to the store");
+        }
         let (uses, seq) = self.counting.cut(|| self.recorder.log.last_seq()).await;
         let mut active = BTreeSet::new();
         books.waiting.extend(Add::all(uses));

@@ -13,7 +13,7 @@ use crate::realm::Realm;
 /// The records of one subject on one day.
 #[derive(Debug)]
 pub(super) struct Sheet {
-    realm: Arc<Realm>,
+    pub(super) realm: Arc<Realm>,
     parts: Vec<Part>,
     /// The part and the row of each subject of rows. A token that uses every key of a large vault has thousands of rows, and a search
     /// through all of them for each count would cost more than the retrievals.

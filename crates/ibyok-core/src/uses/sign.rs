@@ -54,6 +54,7 @@ impl Usage {
 
     /// Puts this node's sign. Nobody else writes it, so another revision is one of our own whose answer was lost.
     pub(super) async fn put_sign(&self, own: &mut OwnSign, seq: u64, at_rest: bool) -> Result<()> {
+        own.realm = self.records.newest(&own.realm).await?;
         let id = self.own_sign(&own.realm)?;
         let sign = Sign {
             log: self.recorder.log.id().to_owned(),

@@ -19,7 +19,7 @@ use crate::vault::Vault;
 use crate::vault::session::Session;
 
 /// The number of environment keys that are wrapped at once. They share the syncs of the store and of the log.
-const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// The KEKs of a vault, for its host. Never use it in a handler that answers a tenant.
 ///
@@ -44,7 +44,7 @@ const AT_ONCE: usize = 16;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Keks(Session);
+pub struct Keks(pub(crate) Session);
 
 /// An environment key that needs a KEK other than the one that wraps new keys of its environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

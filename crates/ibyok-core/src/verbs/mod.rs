@@ -10,6 +10,7 @@ pub(crate) mod environments;
 pub(crate) mod examine;
 pub(crate) mod floors;
 pub(crate) mod follow_up;
+pub(crate) mod generations;
 pub(crate) mod give_up;
 pub(crate) mod give_up_environment;
 #[cfg(test)]

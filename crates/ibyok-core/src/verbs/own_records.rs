@@ -71,7 +71,8 @@ impl Inner {
             return Ok(faults);
         };
         let key: RecordId = self.records.home.record(kind::LOG_KEY, id)?;
-        match log_key(self.records.store.as_ref(), &self.records.home, &key).await {
+        let home = self.records.home_now().await;
+        match log_key(self.records.store.as_ref(), &home, &key).await {
             Ok(Some(_)) => {}
             Ok(None) => faults.push(format!(
                 "the store holds no key of the audit log `{log}` ({key}): the next process begins another log"
@@ -84,7 +85,7 @@ impl Inner {
             }
             Err(error) => return Err(error),
         }
-        let checkpoints = self.logs.checkpoints();
+        let checkpoints = self.logs.checkpoints().await;
         let checkpoint = checkpoints.record_of(log)?;
         match checkpoints.get(&checkpoint).await {
             Ok(Some(_)) => {}

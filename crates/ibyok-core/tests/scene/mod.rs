@@ -66,6 +66,11 @@ impl Scene {
         self.opened_again("audit-of-another-node").await
     }
 
+    /// Another node with its log in a directory of this name.
+    pub(crate) async fn node(&self, audit: &str) -> Vault {
+        self.opened_again(audit).await
+    }
+
     /// Another process on the same store and the same place of logs.
     pub(crate) async fn process_beside(&self) -> Vault {
         self.opened_again("audit").await

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use super::generations::{Generation, GenerationState};
 use super::identity::RealmIdentity;
-use super::keys::{Generation, GenerationState, HeldGeneration, RealmKeys};
+use super::keys::{HeldGeneration, RealmKeys};
 use super::record;
 use crate::derive::MacKey;
 use crate::format::push_prefixed;

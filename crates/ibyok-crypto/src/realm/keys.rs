@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretBox};
 
 use super::body::{self, Body};
+use super::generations::{Generation, GenerationState};
 use super::identity::RealmIdentity;
 use super::record;
 use crate::cipher::KEY_LEN;
@@ -16,29 +17,6 @@ use crate::key::random_box;
 use crate::place::SealedPlace;
 use crate::seal::{self, Slot};
 use crate::{DataKey, EnvironmentKey, Error, Secret, derive};
-
-/// The state of a generation of a realm's environment key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a third state would change who may seal; callers must decide about it"
-)]
-pub enum GenerationState {
-    /// Seals and opens. There is exactly one.
-    Current,
-    /// Opens records that it sealed before, and never seals.
-    Retiring,
-}
-
-/// One generation of a realm's environment key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Generation {
-    /// Its number, from 1, never used twice.
-    pub number: u32,
-    /// The state: current or retiring.
-    pub state: GenerationState,
-}
 
 /// A realm's keys, opened: the generations of its environment key, and its token, name and fingerprint keys.
 ///
@@ -90,48 +68,6 @@ impl RealmKeys {
         let slot = Slot::new(Purpose::RealmKeys, current.generation.number, &place);
         let sealed = seal::seal(current.key.expose_secret(), &slot, body.expose_secret())?;
         record::print(&self.identity, &self.generations, &wrapped, &sealed)
-    }
-
-    /// The same keys with a new generation, which is current; the others are retiring. They hold once their record is stored.
-    ///
-    /// # Errors
-    /// [`Error::Random`]; [`Error::TooLarge`] when there are 32 generations already, or no number is left.
-    pub fn with_new_generation(&self) -> Result<Self, Error> {
-        let highest = self
-            .generations
-            .iter()
-            .map(|held| held.generation.number)
-            .max()
-            .unwrap_or(0);
-        let number = highest.checked_add(1).ok_or(Error::TooLarge {
-            limit: u32::MAX as usize,
-        })?;
-        if self.generations.len() >= body::MAX_GENERATIONS {
-            return Err(Error::TooLarge {
-                limit: body::MAX_GENERATIONS,
-            });
-        }
-        let mut keys = self.share();
-        for held in &mut keys.generations {
-            held.generation.state = GenerationState::Retiring;
-        }
-        keys.generations
-            .push(HeldGeneration::new(number, GenerationState::Current)?);
-        Ok(keys)
-    }
-
-    /// The same keys without a retiring generation: records that it sealed never open again.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchGeneration`]; [`Error::CurrentGeneration`] for the one that seals.
-    pub fn without_generation(&self, number: u32) -> Result<Self, Error> {
-        let held = self.held(number).ok_or(Error::NoSuchGeneration { number })?;
-        if held.generation.state == GenerationState::Current {
-            return Err(Error::CurrentGeneration { number });
-        }
-        let mut keys = self.share();
-        keys.generations.retain(|held| held.generation.number != number);
-        Ok(keys)
     }
 
     /// Returns the same keys with a new token key: no earlier token verifies under it.
@@ -217,18 +153,6 @@ impl RealmKeys {
         &self.identity
     }
 
-    /// The number of the generation that seals.
-    #[must_use]
-    pub fn current_generation(&self) -> u32 {
-        self.current().map_or(0, |held| held.generation.number)
-    }
-
-    /// The generations held, ascending.
-    #[must_use]
-    pub fn generations(&self) -> Vec<Generation> {
-        self.generations.iter().map(|held| held.generation).collect()
-    }
-
     /// Returns the generation that sealed bytes name. Only opening them proves it: for finding records to seal again.
     ///
     /// # Errors
@@ -268,19 +192,7 @@ impl RealmKeys {
         held.map(|held| (number, held)).ok_or(Error::Open)
     }
 
-    pub(super) fn current(&self) -> Result<&HeldGeneration, Error> {
-        // Every constructor leaves exactly one.
-        self.generations
-            .iter()
-            .find(|held| held.generation.state == GenerationState::Current)
-            .ok_or(Error::NoSuchGeneration { number: 0 })
-    }
-
-    fn held(&self, number: u32) -> Option<&HeldGeneration> {
-        self.generations.iter().find(|held| held.generation.number == number)
-    }
-
-    fn share(&self) -> Self {
+    pub(super) fn share(&self) -> Self {
         Self {
             identity: self.identity.clone(),
             generations: self.generations.clone(),
@@ -292,7 +204,7 @@ impl RealmKeys {
 }
 
 impl HeldGeneration {
-    fn new(number: u32, state: GenerationState) -> Result<Self, Error> {
+    pub(super) fn new(number: u32, state: GenerationState) -> Result<Self, Error> {
         Ok(Self {
             generation: Generation { number, state },
             key: Arc::new(EnvironmentKey::generate()?),

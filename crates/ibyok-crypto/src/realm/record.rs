@@ -5,8 +5,9 @@ use std::fmt;
 use secrecy::ExposeSecret;
 
 use super::body::{self, Body, MAX_GENERATIONS};
+use super::generations::{Generation, GenerationState};
 use super::identity::{NAME_LIMIT, RealmIdentity};
-use super::keys::{Generation, GenerationState, HeldGeneration, RealmKeys};
+use super::keys::{HeldGeneration, RealmKeys};
 use crate::format::{self, Purpose, push_prefixed};
 use crate::kek::{KekId, Keyring, WrappedKey};
 use crate::place::WHOLE;

@@ -319,3 +319,27 @@ proptest! {
         prop_assert!(open(&record).is_err());
     }
 }
+
+#[test]
+fn an_announced_generation_opens_and_seals_nothing_until_it_is_made_current() {
+    let (old, _) = realm(Some("prod"));
+    let place = old.identity().place(3, [2; 16]);
+    let (announced, number) = old.with_announced_generation().unwrap();
+    assert_eq!((number, announced.announced_generation()), (2, Some(2)));
+    let announced = open(&record_of(&announced)).unwrap().keys;
+    let sealed = announced.seal_record(&place, b"by the old one").unwrap();
+    assert_eq!(RealmKeys::generation_of(&sealed).unwrap(), 1);
+    let new = announced.with_current(2).unwrap();
+    assert_eq!((new.announced_generation(), new.current_generation()), (None, 2));
+    let sealed = new.seal_record(&place, b"by the new one").unwrap();
+    // A node that still holds the record of before opens it.
+    assert_eq!(
+        announced.open_record(&place, &sealed).unwrap().expose_secret(),
+        b"by the new one"
+    );
+    assert!(matches!(old.open_record(&place, &sealed), Err(Error::Open)));
+    assert!(matches!(
+        new.with_current(3),
+        Err(Error::NoSuchGeneration { number: 3 })
+    ));
+}

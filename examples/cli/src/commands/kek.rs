@@ -1,5 +1,7 @@
 //! `ibyok kek`
 
+mod generations;
+
 use std::path::PathBuf;
 
 use ibyok_core::EnvironmentName;
@@ -19,7 +21,7 @@ use crate::settings::{ask, ask_twice};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Change the KEK: wrap every environment key under another KEK
+    /// Change the KEK, make a new generation of environment keys, or replace the key of access tokens
     Rotate(Rotate),
     /// Write a sealed copy of the local KEK to a file, to be printed or stored
     Export(Export),
@@ -65,18 +67,30 @@ pub(crate) struct Import {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "`--kek-file FILE` names the file of a new local KEK, `--passphrase-file FILE` the file of a new passphrase. If the command is \
-    interrupted, run it again: it does the rest. Running servers keep serving."
+    interrupted, run it again: it does the rest. Running servers keep serving. After a KEK or an environment key leaked, run three commands: \
+    `kek rotate --to KEK --reseal`, `kek rotate --reseal --check`, `kek rotate --drop-generation N`."
 )]
 pub(crate) struct Rotate {
     /// The new KEK: `local`, `local:FILE`, `passphrase`, `passphrase:FILE` or `aws-kms:KEY`
-    #[arg(long, value_name = "KEK", required_unless_present = "check")]
+    #[arg(long, value_name = "KEK", required_unless_present_any = ["check", "reseal", "drop_generation", "rekey_tokens"])]
     to: Option<String>,
-    /// Change only the KEK of this environment, which then has its own [default: all environments without their own KEK]
+    /// Change only the keys of this environment; with `--to`, it then has its own KEK. `whole` is what spans environments, without `--to`
+    /// [default: all environments; with `--to`, those without their own KEK]
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
-    /// Change nothing; list the environment keys that still need another KEK, and exit 10 if there are any
+    /// Change nothing; list the environment keys that still need another KEK, or with `--reseal` the records under older generations, and
+    /// exit 10 if there are any
     #[arg(long)]
     check: bool,
+    /// Make a new generation of each environment key, and seal every record under it. The old generation still opens records
+    #[arg(long)]
+    reseal: bool,
+    /// Delete generation N of the environment keys, after reading every record and finding none under it
+    #[arg(long, value_name = "N", conflicts_with_all = ["to", "reseal", "check", "rekey_tokens"])]
+    drop_generation: Option<u32>,
+    /// Replace the key of access tokens after it leaked: every token of the environment ends
+    #[arg(long, conflicts_with_all = ["to", "reseal", "check"])]
+    rekey_tokens: bool,
     /// Accept a weak passphrase: shorter than 12 characters, or a few characters repeated
     #[arg(long)]
     weak: bool,
@@ -197,6 +211,23 @@ async fn import(args: Import, cx: &mut Cx<'_>) -> Result<Exit> {
 
 async fn rotate(args: Rotate, cx: &mut Cx<'_>) -> Result<Exit> {
     only_operator("kek rotate", cx.globals, cx.environment)?;
+    if let Some(number) = args.drop_generation {
+        return generations::drop_one(number, args.env.as_deref(), cx).await;
+    }
+    if args.rekey_tokens {
+        return generations::rekey_tokens(args.env.as_deref(), cx).await;
+    }
+    match (&args.to, args.reseal, args.check) {
+        (None, true, true) => return generations::check(args.env.as_deref(), cx).await,
+        (None, true, false) => return generations::reseal(args.env.as_deref(), None, cx).await,
+        (Some(_), true, true) => {
+            return Err(Error::usage(
+                "`--check` checks either the KEK or the generations",
+                "give `--check` with `--to`, and then with `--reseal`",
+            ));
+        }
+        (Some(_), true, false) | (_, false, _) => {}
+    }
     let environment = args.env.as_deref().map(str::parse::<EnvironmentName>).transpose()?;
     let (to, mut settings) = chosen(args.to.as_deref(), cx)?;
     (settings.weak_passphrase, settings.one_command) = (args.weak, true);
@@ -227,7 +258,14 @@ async fn rotate(args: Rotate, cx: &mut Cx<'_>) -> Result<Exit> {
     };
     let changed = settings.change_kek(&actor, change, &mut progress).await;
     drawn.finish_and_clear();
-    answer(&changed?, cx)
+    let changed = changed?;
+    if !args.reseal || !changed.damaged.is_empty() {
+        return answer(&changed, cx);
+    }
+    said(&changed, cx);
+    // The vault as the change left it: the flags for files belong to the new KEK.
+    let (_, settings) = chosen(args.to.as_deref(), cx)?;
+    generations::reseal(args.env.as_deref(), Some((&settings, &changed)), cx).await
 }
 
 /// The new KEK, and the settings of the vault as it is: the flags for files belong to the new KEK where it is of that kind.
@@ -266,19 +304,7 @@ fn answer(changed: &KekChanged, cx: &mut Cx<'_>) -> Result<Exit> {
             ("before", "before"),
         ],
     )?;
-    for variable in &changed.variables {
-        let value = variable.value.as_deref().unwrap_or_default();
-        cx.io.warn(&format!(
-            "warning: flags or variables name the old KEK: set {}={value} for each program",
-            variable.name
-        ));
-    }
-    if let Some(path) = &changed.kek_file {
-        cx.io.say(&format!(
-            "copy this file to a safe place, apart from the vault; without this file nobody can open the keys:\n  {}",
-            path.display()
-        ));
-    }
+    said(changed, cx);
     if changed.damaged.is_empty() {
         let keys = counted(changed.rewrapped, "environment key");
         cx.io.say(&format!(
@@ -292,6 +318,23 @@ fn answer(changed: &KekChanged, cx: &mut Cx<'_>) -> Result<Exit> {
     }
     cx.io.warn("warning: the vault keeps the old KEK in its settings: restore these records from a backup, and run the command again");
     Ok(Exit::Unavailable)
+}
+
+/// Says which variables and files a change of the KEK concerns.
+fn said(changed: &KekChanged, cx: &mut Cx<'_>) {
+    for variable in &changed.variables {
+        let value = variable.value.as_deref().unwrap_or_default();
+        cx.io.warn(&format!(
+            "warning: flags or variables name the old KEK: set {}={value} for each program",
+            variable.name
+        ));
+    }
+    if let Some(path) = &changed.kek_file {
+        cx.io.say(&format!(
+            "copy this file to a safe place, apart from the vault; without this file nobody can open the keys:\n  {}",
+            path.display()
+        ));
+    }
 }
 
 /// The words for a KEK of one environment that `envs add` gives.

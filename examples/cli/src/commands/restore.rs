@@ -96,6 +96,13 @@ pub(super) fn tell_changes(since: &ChangesSince, cx: &mut Cx<'_>) {
         cx.io
             .say(&format!("taken away again: {} `{name}` ({})", again.kind, again.change));
     }
+    for needed in &since.generations {
+        let realm = needed.realm.as_deref().unwrap_or("an environment");
+        cx.io.warn(&format!(
+            "warning: the store needs generation {} of {realm}, which was deleted since and is back: run `ibyok kek rotate --reseal`",
+            needed.generation
+        ));
+    }
     for lost in &since.lost {
         let name = lost.name.as_deref().unwrap_or(&lost.record);
         cx.io

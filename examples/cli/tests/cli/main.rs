@@ -20,6 +20,8 @@ mod disputed; // values that readers of .env files read in different ways
 #[cfg(test)]
 mod floors; // an older store is refused, and accepted by name
 #[cfg(test)]
+mod generations; // new generations of environment keys, and new token keys
+#[cfg(test)]
 mod geoip; // countries in reviews
 #[cfg(test)]
 mod harness; // a place of one's own, and the program in it
