@@ -167,7 +167,8 @@ async fn every_kind_of_record_is_sealed_under_the_new_generation_and_the_old_one
                 .await
                 .unwrap()
                 .len(),
-            1
+            2,
+            "one for each key with the value that leaked"
         );
     }
     let status = scene.vault.status().await.unwrap();

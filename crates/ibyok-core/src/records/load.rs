@@ -1,7 +1,6 @@
 //! Reading one record: from the cache, or from the store and compared with its floor.
 
-use std::ops::Bound;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use ibyok_storage::{Error as StorageError, RecordId, Revision};
 
@@ -10,12 +9,8 @@ use super::cache::{Entry, Held};
 use super::record::{Record, leaps, open_record};
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
-use crate::model::kind;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::realm::Realm;
-
-/// The number of damaged records that are remembered for `status`.
-const DAMAGED_MAX: usize = 1000;
 
 impl Records {
     /// Returns the settings for the keys of an environment. That nothing is set is kept as well. The caller must hold
@@ -113,28 +108,6 @@ impl Records {
         Ok(self.floors.accepted(id, floor).await? == Some(rev))
     }
 
-    /// Remembers a record that proved damaged, and forgets one that was read whole.
-    pub(crate) fn note_damage(&self, id: &RecordId, error: Option<&Error>) {
-        match error {
-            Some(Error::Integrity { .. }) => self.remember_damaged(id),
-            Some(_) => {}
-            None => self.forget_damaged_record(id),
-        }
-    }
-
-    /// Remembers the damaged records of environments' names, and no others of their kinds.
-    pub(crate) fn remember_damaged_tags(&self, damaged: &[RecordId]) {
-        let mut known = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|id| id.collection().kind().as_u8() != kind::TAG || damaged.contains(id));
-        drop(known);
-        damaged.iter().for_each(|id| self.remember_damaged(id));
-    }
-
-    /// Remembers the realms that the store lost, and no others.
-    pub(crate) fn remember_lost<'a>(&self, lost: impl Iterator<Item = &'a RecordId>) {
-        lost.for_each(|id| self.remember_damaged(id));
-    }
-
     fn damaged(&self, id: &RecordId, word: &str, damage: Damage) -> Error {
         self.remember_damaged(id);
         Error::damaged(format!("a {word} ({id})"), damage).about(Affected::of(id))
@@ -149,43 +122,5 @@ impl Records {
             }
             other => other.into(),
         }
-    }
-
-    /// Forgets that a record was damaged, once it was read whole.
-    pub(crate) fn forget_damaged_record(&self, id: &RecordId) {
-        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        damaged.remove(id);
-    }
-
-    /// Forgets which records were damaged: those that still are show again.
-    pub(crate) fn forget_damaged(&self) {
-        self.damaged_records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
-    pub(crate) fn remember_damaged(&self, id: &RecordId) {
-        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        // It is read again and again: that it is still damaged is no news.
-        if damaged.contains(id) {
-            return;
-        }
-        tracing::error!(record = %id, "a record is damaged, missing, or older than the record that this node has seen");
-        if damaged.len() < DAMAGED_MAX {
-            damaged.insert(*id);
-        }
-    }
-
-    /// Some of the records that are known to be damaged, from behind one on.
-    pub(crate) fn damaged_after(&self, after: Option<&RecordId>, most: usize) -> Vec<RecordId> {
-        let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
-        damaged.range((from, Bound::Unbounded)).take(most).copied().collect()
-    }
-
-    pub(crate) fn damaged_count(&self) -> u64 {
-        let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        u64::try_from(damaged.len()).unwrap_or(u64::MAX)
     }
 }

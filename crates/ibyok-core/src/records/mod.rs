@@ -12,7 +12,7 @@
 //! - `behind`, `store_behind`: a store that is older than the revisions this node knows
 //! - `sealed`: every record that the keys of a realm seal, as the store has it
 //! - `walk`: every record of a collection, many at a time
-//! - `damage`, `damaged_again`, `survey`: damaged records
+//! - `damage`, `refused`, `damaged_again`, `survey`: damaged records
 //! - `page`: the pages of lists
 
 pub(crate) mod behind;
@@ -30,6 +30,7 @@ pub(crate) mod open;
 pub(crate) mod page;
 pub(crate) mod realms;
 pub(crate) mod record;
+pub(crate) mod refused;
 pub(crate) mod renew;
 pub(crate) mod sealed;
 pub(crate) mod store_behind;
