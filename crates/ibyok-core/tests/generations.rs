@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ibyok_core::backups::{Backup, BackupRequest, restore_records};
 use ibyok_core::incidents::{IncidentRequest, IncidentsShown};
 use ibyok_core::keks::{Generations, KeysOf};
 use ibyok_core::modes::Mode;
@@ -372,4 +373,45 @@ async fn a_new_token_key_ends_every_token_of_its_environment_on_running_nodes_wi
     let again = scene.operator().tokens().rotate("prod", None).await.unwrap().token;
     scene.vault.as_token(&again).retrieve(&of_prod).await.unwrap();
     assert!(scene.log_text().await.contains("\"token.rekey\""));
+}
+
+#[tokio::test]
+async fn a_backup_from_before_comes_back_with_its_generation_and_without_its_tokens() {
+    let scene = full().await;
+    let token = scene.token(reading("prod")).await;
+    let file = scene.scratch.path().join("one.backup");
+    let taken = scene
+        .operator()
+        .backups()
+        .write(&file, BackupRequest::default())
+        .await
+        .unwrap();
+    reseal(&scene.vault, &KeysOf::Everything).await;
+    let keks = scene.vault.keks("ann");
+    keks.drop_generation(1, &KeysOf::Everything, &mut quiet).await.unwrap();
+    keks.rekey_tokens(&"prod".parse().unwrap()).await.unwrap();
+    scene.vault.close().await.unwrap();
+    let backup = Backup::open(&file).unwrap();
+    restore_records(&backup, &scene.store, &|_| {}).await.unwrap();
+    let vault = scene.restored().await;
+    let operator = vault.operator("ann");
+    // Every record that was written since is the same, so nothing is lost.
+    let settled = operator.backups().settle(Some(taken.created), false).await.unwrap();
+    let needed: Vec<_> = settled.since.generations.iter().map(|one| one.generation).collect();
+    assert_eq!(needed, [1; 4], "{settled:?}");
+    let again: Vec<_> = settled.since.again.iter().map(|one| one.change.as_str()).collect();
+    assert_eq!(again, ["rekey-tokens"], "{settled:?}");
+    vault.close().await.unwrap();
+    let vault = scene.process_beside().await;
+    assert_eq!(text(&vault, "prod/one").await, "second");
+    let refused = vault
+        .as_token(&token)
+        .retrieve(&scene.key("prod/one"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    reseal(&vault, &KeysOf::Everything).await;
+    let keks = vault.keks("ann");
+    keks.drop_generation(1, &KeysOf::Everything, &mut quiet).await.unwrap();
+    assert_eq!(text(&vault, "prod/one").await, "second");
 }

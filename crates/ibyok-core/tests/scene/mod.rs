@@ -76,6 +76,11 @@ impl Scene {
         self.opened_again("audit").await
     }
 
+    /// The same place on a store that was just restored.
+    pub(crate) async fn restored(&self) -> Vault {
+        self.builder("audit").await.restored().open().await.unwrap()
+    }
+
     /// Another node with guardrails of its own.
     pub(crate) async fn node_with(&self, guardrails: ibyok_core::modes::Guardrails) -> Vault {
         self.builder("audit-of-a-guarded-node")
