@@ -18,6 +18,9 @@ const ROUND: Duration = Duration::from_secs(2);
 /// The time for which a server is under load before it is measured.
 const WARM: Duration = Duration::from_millis(300);
 
+/// The time between warming and measuring.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// The numbers of connections. The last one needs `ulimit -n 4096`.
 const CONNECTIONS: [usize; 5] = [1, 32, 64, 256, 1000];
 
@@ -118,6 +121,8 @@ impl Rival {
     async fn round(&mut self, connections: usize) -> Result<()> {
         let address = self.server.address;
         load::run(address, &self.request, connections, WARM).await?;
+        // The connections of the warming are closed by then; together they would be more than the server admits.
+        tokio::time::sleep(PAUSE).await;
         let before = self.server.cpu();
         let load = load::run(address, &self.request, connections, ROUND).await?;
         let took = self.server.cpu().saturating_sub(before).as_secs_f64();

@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 
 use ibyok_benches::{Result, percentile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+
+/// The number of connections of one address: half of the server's default limit, so that the connections of the round before, which
+/// are still being closed, have room beside them.
+const PER_CLIENT: usize = 256;
 
 /// The result of some time of load.
 pub(crate) struct Load {
@@ -25,8 +29,8 @@ pub(crate) struct Load {
 pub(crate) async fn run(address: SocketAddr, request: &str, connections: usize, time: Duration) -> Result<Load> {
     let request: Arc<[u8]> = request.as_bytes().into();
     let mut opened = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        opened.push(Connection::open(address, &request).await?);
+    for number in 0..connections {
+        opened.push(Connection::open(address, number, &request).await?);
     }
     let begun = Instant::now();
     let mut running = JoinSet::new();
@@ -50,7 +54,7 @@ pub(crate) async fn run(address: SocketAddr, request: &str, connections: usize, 
 
 /// The size of the body of the one answer.
 pub(crate) async fn body_size(address: SocketAddr, request: &str) -> Result<usize> {
-    let connection = Connection::open(address, &request.as_bytes().into()).await?;
+    let connection = Connection::open(address, 0, &request.as_bytes().into()).await?;
     let head = head_size(&connection.answer).ok_or("an answer without an end of its head")?;
     Ok(connection.answer.len() - head)
 }
@@ -63,8 +67,13 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(address: SocketAddr, request: &Arc<[u8]>) -> Result<Self> {
-        let mut stream = TcpStream::connect(address).await?;
+    /// Opens a connection by its number, from one of several clients.
+    async fn open(address: SocketAddr, number: usize, request: &Arc<[u8]>) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        // The server closes the longest idle connection of an address that opens more than its share.
+        let client = u8::try_from(1 + number / PER_CLIENT)?;
+        socket.bind(SocketAddr::from(([127, 0, 0, client], 0)))?;
+        let mut stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         stream.write_all(request).await?;
         let mut answer = Vec::new();

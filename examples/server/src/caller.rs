@@ -22,29 +22,33 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
-        let session = |token| shared.vault.as_token(&token).with_context(context.clone());
-        match token(&parts.headers)? {
-            Some(token) => {
-                let session = session(token);
-                let takes = parts.extensions.get::<Takes>().copied();
-                if let Some(takes) = takes.filter(|_| has_body(&parts.headers)) {
-                    // No body is read before its sender may send it.
-                    let sender = takes.admit(&session, parts).await?;
-                    parts.extensions.insert(sender);
-                }
-                Ok(Caller(session))
-            }
-            None => {
-                // An empty token is refused by the vault, which so gets to record it.
-                let refused = session(AccessToken::new(SecretString::default())).whoami().await;
-                let problem = refused.err().map_or_else(Problem::internal, Problem::from);
-                Err(problem.without_token())
-            }
+        let caller = Caller::of(shared, &parts.headers, context).await?;
+        let takes = parts.extensions.get::<Takes>().copied();
+        if let Some(takes) = takes.filter(|_| has_body(&parts.headers)) {
+            // No body is read before its sender may send it.
+            let sender = takes.admit(&caller.0, parts).await?;
+            parts.extensions.insert(sender);
         }
+        Ok(caller)
     }
 }
 
-fn has_body(headers: &HeaderMap) -> bool {
+impl Caller {
+    /// The caller of a request, of whose body nothing is decided.
+    pub(crate) async fn of(shared: &Shared, headers: &HeaderMap, context: RequestContext) -> Result<Self, Problem> {
+        if let Some(token) = token(headers)? {
+            return Ok(Caller(shared.vault.as_token(&token).with_context(context)));
+        }
+        // An empty token is refused by the vault, which so gets to record it.
+        let nobody = shared.vault.as_token(&AccessToken::new(SecretString::default()));
+        let refused = Box::pin(nobody.with_context(context).whoami()).await;
+        let problem = refused.err().map_or_else(Problem::internal, Problem::from);
+        Err(problem.without_token())
+    }
+}
+
+/// Returns true if a body follows a request's head.
+pub(crate) fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 

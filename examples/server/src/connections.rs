@@ -57,10 +57,16 @@ impl Life {
             .then(|| self.age().saturating_sub(Duration::from_nanos(since)))
     }
 
-    fn set_idle(&self, idle: bool) {
-        let nanos = u64::try_from(self.age().as_nanos()).unwrap_or(u64::MAX - 1);
-        self.idle_since
-            .store(if idle { nanos + 1 } else { 0 }, Ordering::Release);
+    fn set_busy(&self) {
+        self.idle_since.store(0, Ordering::Release);
+    }
+
+    /// Returns the age at which it became idle.
+    fn set_idle(&self) -> Duration {
+        let age = self.age();
+        let nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX - 1);
+        self.idle_since.store(nanos + 1, Ordering::Release);
+        age
     }
 }
 
@@ -191,13 +197,14 @@ impl Open {
 impl Place {
     /// Notes that a request is answered from now on.
     pub(crate) fn is_busy(&self) {
-        self.life.set_idle(false);
+        self.life.set_busy();
     }
 
-    /// Notes that the request is answered.
-    pub(crate) fn is_idle(&self) {
-        self.life.set_idle(true);
+    /// Notes that the request is answered. Returns the connection's age.
+    pub(crate) fn is_idle(&self) -> Duration {
+        let age = self.life.set_idle();
         self.all.changed.notify_waiters();
+        age
     }
 }
 

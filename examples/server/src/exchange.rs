@@ -14,63 +14,97 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use crate::address::Peer;
-use crate::connections::{Life, Place};
+use crate::connections::Place;
 use crate::framing;
 use crate::gate;
 use crate::leftover::{Asked, End, Kept};
 use crate::own_log::{self, Sort};
 use crate::problem::Problem;
+use crate::retrieval::Retrievals;
+use crate::timer::Timer;
 
-/// Answers one request of a connection.
-pub(crate) async fn answer(
-    router: Router,
-    peer: Peer,
-    place: Arc<Place>,
-    age: Duration,
-    request: Request<Incoming>,
-) -> Result<Response, Infallible> {
-    place.is_busy();
-    let response = answer_one(router, peer, &place.life, request).await;
-    let aged = place.life.age() >= age;
-    place.is_idle();
-    Ok(if aged { closing(response?) } else { response? })
+/// What a server answers with.
+pub(crate) struct Site {
+    pub(crate) router: Router,
+    /// The way of retrievals past the router; `None` where all requests take the router.
+    pub(crate) retrievals: Option<Retrievals>,
 }
 
-async fn answer_one(
-    router: Router,
+/// The requests of one connection, one after another.
+pub(crate) struct Exchanges {
+    site: Arc<Site>,
     peer: Peer,
-    life: &Life,
-    mut request: Request<Incoming>,
-) -> Result<Response, Infallible> {
-    framing::hide(&mut request);
-    let fine = if life.ambiguous.load(Ordering::Acquire) {
-        Err(Problem::invalid(
-            "the request is ambiguous: two parsers could read it differently",
-        ))
-    } else {
-        framing::check(&request)
-    };
-    if let Err(problem) = fine {
-        life.unread.store(true, Ordering::Release);
-        return Ok(closing(refusal(problem, peer, request.uri().path())));
+    place: Place,
+    /// The age from which the connection is closed after an answer.
+    age: Duration,
+    timer: Timer,
+}
+
+impl Exchanges {
+    pub(crate) fn new(site: Arc<Site>, peer: Peer, place: Place, age: Duration) -> Self {
+        Exchanges {
+            site,
+            peer,
+            place,
+            age,
+            timer: Timer::default(),
+        }
     }
-    // After a body in chunks, the connection takes no further request.
-    let last = request.headers().contains_key(TRANSFER_ENCODING);
-    let asked = Asked::of(request.headers());
-    request.extensions_mut().insert(peer);
-    let (parts, body) = request.into_parts();
-    let (body, rest) = Kept::new(body);
-    let response = router.oneshot(Request::from_parts(parts, Body::new(body))).await?;
-    // A client that took too long already does not get the same time once more.
-    let slow = response.status() == StatusCode::REQUEST_TIMEOUT;
-    life.hurried.store(slow, Ordering::Release);
-    let end = if slow { End::Unread } else { rest.read(asked).await };
-    match end {
-        End::Read if last => Ok(closing(response)),
-        End::Read => Ok(response),
-        End::Unread => {
+
+    /// Answers one request of the connection.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        self.place.is_busy();
+        let response = self.answer_one(request).await;
+        let aged = self.place.is_idle() >= self.age;
+        Ok(if aged { closing(response?) } else { response? })
+    }
+
+    async fn answer_one(&self, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+        let life = &self.place.life;
+        framing::hide(&mut request);
+        let fine = if life.ambiguous.load(Ordering::Acquire) {
+            Err(Problem::invalid(
+                "the request is ambiguous: two parsers could read it differently",
+            ))
+        } else {
+            framing::check(&request)
+        };
+        if let Err(problem) = fine {
             life.unread.store(true, Ordering::Release);
-            Ok(closing(response))
+            return Ok(closing(refusal(problem, self.peer, request.uri().path())));
+        }
+        let (parts, body) = request.into_parts();
+        if let Some(retrievals) = &self.site.retrievals
+            && let Some(found) = retrievals.find(&parts)
+        {
+            life.hurried.store(false, Ordering::Release);
+            return Ok(retrievals.answer(found, &parts, (self.peer, &self.timer)).await);
+        }
+        // In a box: the future of a retrieval would be as large as that of every other request.
+        Box::pin(self.routed(Request::from_parts(parts, body))).await
+    }
+
+    async fn routed(&self, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+        let life = &self.place.life;
+        // After a body in chunks, the connection takes no further request.
+        let last = request.headers().contains_key(TRANSFER_ENCODING);
+        let asked = Asked::of(request.headers());
+        request.extensions_mut().insert(self.peer);
+        let (parts, body) = request.into_parts();
+        let (body, rest) = Kept::new(body);
+        let router = self.site.router.clone();
+        let response = router.oneshot(Request::from_parts(parts, Body::new(body))).await?;
+        // A client that took too long already does not get the same time once more.
+        let slow = response.status() == StatusCode::REQUEST_TIMEOUT;
+        life.hurried.store(slow, Ordering::Release);
+        let end = if slow { End::Unread } else { rest.read(asked).await };
+        match end {
+            End::Read if last => Ok(closing(response)),
+            End::Read => Ok(response),
+            End::Unread => {
+                life.unread.store(true, Ordering::Release);
+                Ok(closing(response))
+            }
         }
     }
 }

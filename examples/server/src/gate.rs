@@ -15,7 +15,8 @@ use ibyok_core::{
 };
 use tracing::Level;
 
-use crate::address;
+use crate::address::{self, Peer};
+use crate::options::Options;
 use crate::own_log::{self, Sort};
 use crate::problem::Problem;
 use crate::router::Shared;
@@ -37,42 +38,61 @@ const NAMED_FREELY: &str = "/api/v1/tokens/";
 
 /// Gives the request an id and a context, its answer the headers that all have, and the log one line.
 pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let id = request_id(request.headers());
-    let client = address::client(
-        request.extensions().get().copied(),
-        request.headers(),
-        &shared.options.trusted_proxies,
-    );
+    let passing = Passing::begin(request.extensions().get().copied(), request.headers(), &shared.options);
     let method = request.method().clone();
     // Shared, and needed after the request is gone: refusals have the form of their path.
     let uri = request.uri().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let answer = if is_plain(request.uri().path()) {
-        let context = context(request.headers(), &id, client);
+        let context = passing.context(request.headers());
         request.extensions_mut().insert(context);
         let answer = tokio::time::timeout(shared.options.request_timeout, next.run(request)).await;
         answer.unwrap_or_else(|_| Problem::slow_answer().into_response())
     } else {
         Problem::invalid("the path has characters that this server does not accept").into_response()
     };
-    let (mut answer, code) = finish(answer, uri.path(), &id);
-    mark(answer.headers_mut(), &id);
-    let seen = Seen {
-        id: &id,
-        method: &method,
-        route: answer
-            .extensions()
-            .get::<RouteName>()
-            .map(|route| route.0)
-            .or(route.as_ref().map(MatchedPath::as_str)),
-        status: answer.status(),
-        code,
-        client,
-        begun,
-    };
-    seen.log();
-    answer
+    passing.end(answer, (&method, uri.path()), route.as_ref().map(MatchedPath::as_str))
+}
+
+/// A request on its way through: its id, its client, and the time at which it began.
+pub(crate) struct Passing {
+    id: String,
+    client: Option<IpAddr>,
+    begun: Instant,
+}
+
+impl Passing {
+    /// Gives a request its id, and finds its client.
+    pub(crate) fn begin(peer: Option<Peer>, headers: &HeaderMap, options: &Options) -> Self {
+        Passing {
+            begun: Instant::now(),
+            id: request_id(headers),
+            client: address::client(peer, headers, &options.trusted_proxies),
+        }
+    }
+
+    /// The context of the request, for the vault.
+    pub(crate) fn context(&self, headers: &HeaderMap) -> RequestContext {
+        context(headers, &self.id, self.client)
+    }
+
+    /// Makes a document of a refusal, sets the headers of every answer, and gives the server's log its line. `route` is the path of the
+    /// route that answered, if the answer does not name one.
+    pub(crate) fn end(self, answer: Response, (method, path): (&Method, &str), route: Option<&str>) -> Response {
+        let (mut answer, code) = finish(answer, path, &self.id);
+        mark(answer.headers_mut(), &self.id);
+        let seen = Seen {
+            id: &self.id,
+            method,
+            route: answer.extensions().get::<RouteName>().map(|name| name.0).or(route),
+            status: answer.status(),
+            code,
+            client: self.client,
+            begun: self.begun,
+        };
+        seen.log();
+        answer
+    }
 }
 
 /// Sets the headers of every answer: no cache keeps it, no browser guesses its type, and it names its request.
@@ -177,7 +197,8 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// An id of our own: a UUID from the thread's generator, which asks the system for randomness only now and then.
 pub(crate) fn new_request_id() -> String {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+    let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+    id.hyphenated().encode_lower(&mut [0; 36]).to_owned()
 }
 
 /// A token or a provider's key in the wrong header stays out of the logs.
@@ -222,7 +243,7 @@ fn trace_id(text: &str) -> Option<&str> {
 
 /// Returns true if a path means the same to every program that reads it. Names need no escapes. Only names of tokens
 /// may have them, and even there no escape that could be taken for a step, a separator or an end.
-fn is_plain(path: &str) -> bool {
+pub(crate) fn is_plain(path: &str) -> bool {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'/');
     let freely = path.starts_with(NAMED_FREELY);
     let mut bytes = path.bytes();

@@ -56,6 +56,7 @@ mod own_log;
 mod problem;
 mod query;
 mod ready;
+mod retrieval;
 mod room;
 mod route;
 mod router;
@@ -64,6 +65,7 @@ mod run;
 mod scan;
 mod serve;
 mod takes;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod token_request;

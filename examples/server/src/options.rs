@@ -34,6 +34,8 @@ pub struct Options {
     pub body_timeout: Duration,
     /// The time that an answer may take in all; 30 seconds.
     pub request_timeout: Duration,
+    /// True if a server that [`start`](crate::start()) starts answers retrievals past its router; true. The answers are the same.
+    pub past_the_router: bool,
 }
 
 impl Default for Options {
@@ -48,6 +50,7 @@ impl Default for Options {
             body_budget: 64 << 20,
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            past_the_router: true,
         }
     }
 }

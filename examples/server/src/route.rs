@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Method};
 use axum::routing::MethodRouter;
 
 use crate::openapi::Operation;
+use crate::retrieval::Retrieval;
 use crate::router::Shared;
 
 /// A path with its methods.
@@ -16,6 +17,7 @@ pub(crate) struct Route {
     methods: MethodRouter<Arc<Shared>>,
     operations: Vec<(Method, Operation)>,
     head: bool,
+    retrieval: Option<Retrieval>,
 }
 
 impl Route {
@@ -26,6 +28,7 @@ impl Route {
             methods: MethodRouter::new(),
             operations: Vec::new(),
             head: false,
+            retrieval: None,
         }
     }
 
@@ -33,6 +36,17 @@ impl Route {
     pub(crate) fn with_head(mut self) -> Self {
         self.head = true;
         self
+    }
+
+    /// Lets a retrieval by GET go past the router, to the same handler.
+    pub(crate) fn past_the_router(mut self, retrieval: Retrieval) -> Self {
+        self.retrieval = Some(retrieval);
+        self
+    }
+
+    /// The path and the retrieval, of a route whose retrievals may go past the router.
+    pub(crate) fn retrieval(&self) -> Option<(&'static str, Retrieval)> {
+        self.retrieval.map(|retrieval| (self.path, retrieval))
     }
 
     /// Adds a method with its handler and its description.

@@ -8,6 +8,7 @@ use ibyok_core::Vault;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::ready::Readiness;
+use crate::retrieval::Retrievals;
 use crate::room::Room;
 use crate::{gate, routes, vault};
 
@@ -22,6 +23,11 @@ pub(crate) struct Shared {
 /// The HTTP interface of a vault, to be served by [`serve`](crate::serve()), nested into another program, or called without a
 /// socket. Without [`serve`](crate::serve()), the client's address is unknown.
 pub fn router(vault: Vault, options: Options) -> Router {
+    router_and_retrievals(vault, options).0
+}
+
+/// The router, and the way of retrievals past it. Both are made from the same routes.
+pub(crate) fn router_and_retrievals(vault: Vault, options: Options) -> (Router, Retrievals) {
     let shared = Arc::new(Shared {
         room: Room::new(&options),
         vault,
@@ -29,7 +35,9 @@ pub fn router(vault: Vault, options: Options) -> Router {
         readiness: Readiness::default(),
     });
     let mut router = Router::new();
+    let mut past = Vec::new();
     for route in routes::all() {
+        past.extend(route.retrieval());
         let (path, allow) = (route.path(), route.allow());
         let refuse = move || std::future::ready(Problem::method(allow.clone()));
         let (methods, has_head) = route.into_methods();
@@ -39,9 +47,10 @@ pub fn router(vault: Vault, options: Options) -> Router {
         };
         router = router.route(path, methods.fallback(refuse));
     }
-    router
+    let router = router
         .route(vault::ROUTE, axum::routing::any(vault::answer))
         .fallback(|| async { Problem::no_route() })
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), gate::pass))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared));
+    (router, Retrievals::new(shared, past))
 }

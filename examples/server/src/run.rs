@@ -16,11 +16,12 @@ use tokio::task::JoinHandle;
 
 use crate::args::Args;
 use crate::error::{Error, Result};
+use crate::exchange::Site;
 use crate::hardening::{connections_within, no_core_dumps};
 use crate::logging::{log_to_stderr, reopen_log};
 use crate::options::{Limits, Options};
-use crate::router::router;
-use crate::serve::serve;
+use crate::router::router_and_retrievals;
+use crate::serve::serve_site;
 
 /// The largest number of connections that wait in the kernel to be accepted.
 const WAITING: u32 = 1024;
@@ -80,7 +81,13 @@ pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: 
     let shutdown = async move {
         stopped.await.ok();
     };
-    let task = tokio::spawn(serve(listener, router(vault, options), limits, shutdown));
+    let is_past = options.past_the_router;
+    let (router, retrievals) = router_and_retrievals(vault, options);
+    let site = Site {
+        router,
+        retrievals: is_past.then_some(retrievals),
+    };
+    let task = tokio::spawn(serve_site(listener, site, limits, shutdown));
     Ok(Started {
         address,
         scheme,

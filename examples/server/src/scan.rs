@@ -78,7 +78,7 @@ impl Scanner {
 
     fn keep(&mut self, bytes: &[u8]) {
         let room = LINE_MAX.saturating_sub(self.line.len());
-        self.line.extend(bytes.iter().take(room));
+        self.line.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         self.cut |= bytes.len() > room;
         self.previous = bytes.last().copied().unwrap_or(self.previous);
     }
@@ -87,15 +87,19 @@ impl Scanner {
     fn end_of_line(&mut self) -> bool {
         let bare = std::mem::take(&mut self.previous) != b'\r';
         let cut = std::mem::take(&mut self.cut);
-        let line = std::mem::take(&mut self.line);
-        let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        if !line.is_empty() {
+        let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
+        let has_text = !line.is_empty();
+        if has_text {
             self.head.bare |= bare;
             self.head.folded |= self.lines > 0 && line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
             if self.lines > 0 {
                 self.head.field(line, cut);
             }
             self.lines += 1;
+        }
+        // Kept, so that a connection has one buffer for all lines.
+        self.line.clear();
+        if has_text {
             return true;
         }
         if self.lines == 0 {
@@ -140,7 +144,7 @@ fn length(value: &[u8]) -> Option<u64> {
 }
 
 fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|b| *b == b'\n')?;
+    let end = memchr::memchr(b'\n', bytes)?;
     let (line, rest) = bytes.split_at(end);
     Some((line, rest.get(1..).unwrap_or_default()))
 }

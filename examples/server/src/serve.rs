@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, watch};
 use crate::address::{Peer, is_trusted};
 use crate::connection::Watched;
 use crate::connections::{Connections, Life, Place};
-use crate::exchange::answer;
+use crate::exchange::{Exchanges, Site};
 use crate::options::Limits;
 use crate::own_log::{self, Sort};
 
@@ -50,7 +50,21 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<usize> {
-    let server = Server::new(router, limits);
+    let site = Site {
+        router,
+        retrievals: None,
+    };
+    serve_site(listener, site, limits, shutdown).await
+}
+
+/// As [`serve`], with a way for retrievals past the router.
+pub(crate) async fn serve_site(
+    listener: TcpListener,
+    site: Site,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<usize> {
+    let server = Server::new(site, limits);
     let mut shutdown = pin!(shutdown);
     let mut ticks = tokio::time::interval(TICK);
     loop {
@@ -75,7 +89,7 @@ pub async fn serve(
 }
 
 struct Server {
-    router: Router,
+    site: Arc<Site>,
     limits: Arc<Limits>,
     under_pressure: Arc<Limits>,
     connections: Arc<Connections>,
@@ -84,12 +98,12 @@ struct Server {
 }
 
 impl Server {
-    fn new(router: Router, limits: Limits) -> Self {
+    fn new(site: Site, limits: Limits) -> Self {
         let mut under_pressure = limits.clone();
         under_pressure.header_timeout /= u32::try_from(PRESSURE).unwrap_or(1);
         let limits = Arc::new(limits);
         Server {
-            router,
+            site: Arc::new(site),
             connections: Arc::new(Connections::new(Arc::clone(&limits))),
             limits,
             under_pressure: Arc::new(under_pressure),
@@ -151,8 +165,8 @@ impl Server {
             false => &self.limits,
         };
         let stopping = self.stopping.subscribe();
-        let (router, limits) = (self.router.clone(), Arc::clone(limits));
-        tokio::spawn(secured(stream, Peer(peer), router, limits, stopping, place));
+        let (site, limits) = (Arc::clone(&self.site), Arc::clone(limits));
+        tokio::spawn(secured(stream, Peer(peer), site, limits, stopping, place));
     }
 
     /// Lets every connection end after the answer that it is giving.
@@ -178,7 +192,7 @@ fn unread(peer: SocketAddr, why: &str) {
 async fn secured(
     stream: TcpStream,
     peer: Peer,
-    router: Router,
+    site: Arc<Site>,
     limits: Arc<Limits>,
     stopping: watch::Receiver<bool>,
     place: Place,
@@ -189,30 +203,29 @@ async fn secured(
     if let Some(tls) = &limits.tls {
         let handshake = tls.acceptor().accept(stream);
         match tokio::time::timeout(limits.header_timeout, handshake).await {
-            Ok(Ok(stream)) => connection(stream, peer, router, limits, stopping, place).await,
+            Ok(Ok(stream)) => connection(stream, peer, site, limits, stopping, place).await,
             // A client that speaks plain HTTP, trusts another authority, or takes too long.
             Ok(Err(error)) => tracing::debug!(peer = %peer.0, %error, "no TLS handshake"),
             Err(_) => tracing::debug!(peer = %peer.0, "no TLS handshake in time"),
         }
         return;
     }
-    connection(stream, peer, router, limits, stopping, place).await;
+    connection(stream, peer, site, limits, stopping, place).await;
 }
 
 /// The requests of a connection, from the first byte to the last.
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: Peer,
-    router: Router,
+    site: Arc<Site>,
     limits: Arc<Limits>,
     mut stopping: watch::Receiver<bool>,
     place: Place,
 ) {
     let life = Arc::clone(&place.life);
-    let place = Arc::new(place);
     let stream = Watched::new(stream, &limits, Arc::clone(&life));
-    let age = limits.connection_age;
-    let service = service_fn(|request| answer(router.clone(), peer, Arc::clone(&place), age, request));
+    let exchanges = Exchanges::new(site, peer, place, limits.connection_age);
+    let service = service_fn(|request| exchanges.answer(request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

@@ -20,6 +20,7 @@ use crate::caller::Caller;
 use crate::openapi::{AFTER, ENVIRONMENT, LIMIT, Operation};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::retrieval::Retrieval;
 use crate::route::Route;
 use crate::router::Shared;
 
@@ -39,7 +40,9 @@ pub(super) fn routes() -> Vec<Route> {
         .answers::<api::ExternalValue<String>>(200, "The value");
     vec![
         Route::at("/external/keys").on(Method::GET, get(self::list), list),
-        Route::at("/external/keys/{name}/value").on(Method::GET, get(self::value), value),
+        Route::at("/external/keys/{name}/value")
+            .on(Method::GET, get(self::value), value)
+            .past_the_router(Retrieval::External),
     ]
 }
 
@@ -50,13 +53,18 @@ async fn value(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let query = Query::parse(query.as_deref(), &["env"])?;
+    released(&shared, &session, &name, query.as_deref()).await
+}
+
+/// Retrieves the value of the key that a path names.
+pub(crate) async fn released(shared: &Shared, session: &Session, name: &str, query: Option<&str>) -> Answer {
+    let query = Query::parse(query, &["env"])?;
     let environment: Result<EnvironmentName, Problem> = match query.parsed("env")? {
         Some(environment) => Ok(environment),
-        None => own_environment(&shared, &session).await,
+        None => own_environment(shared, session).await,
     };
     let key = match (environment, name.parse::<KeyId>()) {
-        (Ok(environment), _) => KeyRef::from_parts(environment, &name)?,
+        (Ok(environment), _) => KeyRef::from_parts(environment, name)?,
         (Err(_), Ok(id)) => session.keys().find(id).await?,
         (Err(problem), Err(_)) => return Err(problem),
     };

@@ -1,6 +1,6 @@
 //! The routes with their handlers: each handler parses, makes one call of a verb, and answers.
 
-mod external;
+pub(crate) mod external;
 mod health;
 mod incidents;
 mod keys;
@@ -11,7 +11,7 @@ mod rotation;
 mod switches;
 mod tokens;
 mod usage;
-mod values;
+pub(crate) mod values;
 
 use ibyok_core::{KeyRef, Session, keys::KeyId, pages::PageRequest};
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ibyok_api as api;
 use ibyok_api::schema;
 use ibyok_core::{
-    Released, Secret,
+    Released, Secret, Session,
     keys::{FieldName, WhichVersion},
     secrecy::ExposeSecret,
 };
@@ -22,6 +22,7 @@ use crate::caller::Caller;
 use crate::openapi::{Operation, Parameter, VERSION};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::retrieval::Retrieval;
 use crate::route::Route;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -31,7 +32,11 @@ pub(super) fn routes() -> Vec<Route> {
         .takes(VERSION)
         .takes(field)
         .answers::<api::Value<String, schema::Field>>(200, "The value");
-    vec![Route::at("/api/v1/keys/{env}/{name}/value").on(Method::GET, get(self::retrieve), retrieve)]
+    vec![
+        Route::at("/api/v1/keys/{env}/{name}/value")
+            .on(Method::GET, get(self::retrieve), retrieve)
+            .past_the_router(Retrieval::Value),
+    ]
 }
 
 /// GET `/api/v1/keys/{env}/{name}/value`
@@ -40,10 +45,15 @@ async fn retrieve(
     Path((environment, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let query = Query::parse(query.as_deref(), &["version", "field"])?;
+    released(&session, (&environment, &name), query.as_deref()).await
+}
+
+/// Retrieves the value of the key that a path names.
+pub(crate) async fn released(session: &Session, (environment, name): (&str, &str), query: Option<&str>) -> Answer {
+    let query = Query::parse(query, &["version", "field"])?;
     let field: Option<FieldName> = query.parsed("field")?;
     let version: WhichVersion = query.parsed("version")?.unwrap_or_default();
-    let key = key_ref(&session, &environment, &name).await?;
+    let key = key_ref(session, environment, name).await?;
     let one = field.is_some();
     let released = session.retrieve(&key.at_version(version).with_field(field)).await?;
     ok(&value(&released, one)?)

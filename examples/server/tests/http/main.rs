@@ -19,6 +19,7 @@ mod conditions; // If-Match, and the ETag that goes with it
 mod copies; // a leaked value under other names
 mod described; // limits, names and nulls as the description has them
 mod documents; // what the library says and what the wire says
+mod doors; // retrievals past the router and through it
 mod guesses; // nothing tells whether a guess is right
 mod keys; // set, add, edit, disable, enable, remove, list
 mod leaked; // a value that leaked does not come back
