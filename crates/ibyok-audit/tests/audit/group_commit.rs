@@ -49,6 +49,23 @@ async fn a_receipt_is_for_its_own_event_only() {
     assert!(!log.append(one).await.unwrap().is_for(ticket));
 }
 
+#[tokio::test]
+async fn an_event_is_put_in_by_the_call_and_not_by_the_first_poll() {
+    for durability in [SinkDurability::Written, SinkDurability::Synced] {
+        let scratch = tempfile::tempdir().unwrap();
+        let place = scratch.path().join("audit");
+        let sink = FileSink::builder(&place).durability(durability).open().await.unwrap();
+        let log = open_with(sink).await;
+        let before = log.last_seq();
+        // Nobody polls the future, and nobody else appends.
+        drop(log.append(event(1)));
+        log.flush().await.unwrap();
+        assert_eq!(log.last_seq(), before + 1, "{durability:?}");
+        log.close().await.unwrap();
+        assert!(check(&place).ok);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_future_that_is_dropped_leaves_the_chain_whole() {
     let scratch = tempfile::tempdir().unwrap();
