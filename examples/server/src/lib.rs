@@ -33,6 +33,8 @@
 //! other connection. It keeps no sessions. The core has the rates; this crate limits the cost of one address and of all
 //! connections together ([`Limits`]).
 #![forbid(unsafe_code)]
+// The future of an exchange nests those of the handlers and of the core, and no box divides them on the way of a retrieval.
+#![recursion_limit = "256"]
 
 mod address;
 mod answer;
