@@ -68,7 +68,7 @@ fn compare(runtime: &Runtime) -> Result<()> {
         };
         let name = format!("{:<6} {word:<7} {keys:>7} keys {tasks:>4} at a time", backing.as_str());
         let setting = Setting::new(&name, scene, tasks);
-        let first = setting.warm(&runtime)?;
+        let first = setting.warm(runtime)?;
         settings.push((setting, first, Vec::new()));
     }
     for _ in 0..ROUNDS {
