@@ -35,6 +35,8 @@ mod error;
 mod home;
 #[cfg(any(feature = "webhook", feature = "postgres", feature = "redis"))]
 mod lane;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod last_check;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -8,7 +8,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _};
 
 use crate::error::Error;
-use crate::lane::{Lane, LastCheck};
+use crate::lane::Lane;
+use crate::last_check::LastCheck;
 use crate::place;
 
 /// The form of a URL, for hints.

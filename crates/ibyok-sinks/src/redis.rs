@@ -9,7 +9,8 @@ use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, TlsCertifica
 use url::Url;
 
 use crate::error::Error;
-use crate::lane::{DEADLINE, Lane, LastCheck};
+use crate::lane::{DEADLINE, Lane};
+use crate::last_check::LastCheck;
 use crate::place;
 
 /// The form of a URL, for hints.

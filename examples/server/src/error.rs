@@ -43,7 +43,7 @@ impl Error {
         match self {
             Error::Vault(error) => error.hint(),
             Error::Insecure { .. } => Some(
-                "give a certificate with `--tls-cert` and `--tls-key`; or put a proxy that terminates TLS in front of the server, and give its network with `--trusted-proxy`"
+                "give a certificate with `--tls-cert` and `--tls-key`; or put a proxy that terminates TLS in front of the server, and give its network with `--trusted-proxy`; or give `--insecure-http`"
                     .to_owned(),
             ),
             Error::Listen { .. } => {
