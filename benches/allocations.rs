@@ -17,8 +17,9 @@ use tokio::task::JoinSet;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The committed number of allocations of one retrieval. `-- --check` compares with it.
-const COMMITTED: f64 = 8.1;
+/// The committed number of allocations of one retrieval in the profile `dev`, which CI builds. `-- --check` compares with it. An
+/// optimised build takes 0.7 fewer.
+const COMMITTED: f64 = 8.8;
 
 /// The part of the committed number by which a count may be higher.
 const SLACK: f64 = 0.05;
