@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 
 /// The largest number of concurrent readers. A read takes some 30 µs, so more would only cost memory.
 const READERS: usize = 3;
+
+/// The time for which the locks of a process that was killed may outlive it.
+const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// A place for a connection, which is made when it is first used, and again after it failed.
 pub(super) type Slot = Mutex<Option<SqliteConnection>>;
@@ -168,9 +171,21 @@ async fn unread(path: &Path) -> Option<Error> {
     read.ok().flatten().map(|failure| FileError::Unread(failure).into())
 }
 
-/// Returns true if another connection has the file open: SQLite's exclusive mode is only for the one that is alone.
-/// A file that does not open for another reason is in nobody's use.
+/// Returns true if another connection has the file open. The kernel releases the locks of a process that was killed only when its last
+/// thread has ended, so a first answer is asked again for a moment.
 pub(super) async fn is_in_use(path: &Path) -> bool {
+    let begun = Instant::now();
+    while is_shared(path).await {
+        if begun.elapsed() > AFTERMATH {
+            return true;
+        }
+        tokio::time::sleep(AFTERMATH / 20).await;
+    }
+    false
+}
+
+/// SQLite's exclusive mode is only for the connection that is alone. A file that does not open for another reason is in nobody's use.
+async fn is_shared(path: &Path) -> bool {
     let alone = options(path)
         .busy_timeout(Duration::ZERO)
         .locking_mode(SqliteLockingMode::Exclusive);
