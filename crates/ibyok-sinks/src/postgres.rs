@@ -163,18 +163,26 @@ async fn check(connection: &mut PgConnection, schema: &str, must_sync: bool) -> 
     Ok(())
 }
 
-/// Makes the table. Of several nodes that begin at the same time, one makes it.
+/// Makes the table.
 async fn make(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+    let table = format!(
+        "CREATE TABLE IF NOT EXISTS \"{schema}\".lines (log text NOT NULL, seq bigint NOT NULL, line text NOT NULL, \
+         received timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (log, seq))"
+    );
+    make_tables(connection, schema, vec![table]).await
+}
+
+/// Makes a schema and its tables, in one transaction. Of several programs that begin at the same time, one makes them.
+pub(crate) async fn make_tables(
+    connection: &mut PgConnection,
+    schema: &str,
+    tables: Vec<String>,
+) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let lock = "SELECT pg_advisory_xact_lock(hashtext('ibyok-audit'))";
     sqlx::query(lock).execute(&mut *transaction).await?;
-    for statement in [
-        format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""),
-        format!(
-            "CREATE TABLE IF NOT EXISTS \"{schema}\".lines (log text NOT NULL, seq bigint NOT NULL, line text NOT NULL, \
-             received timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (log, seq))"
-        ),
-    ] {
+    let schema = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+    for statement in [schema].into_iter().chain(tables) {
         // The name of the schema has only letters, digits, `_` and `-`.
         sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }

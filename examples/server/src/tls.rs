@@ -19,11 +19,14 @@ const PROTOCOL: &[u8] = b"http/1.1";
 /// The TLS of a server: TLS 1.2 and 1.3 with the defaults of rustls. A clone is the same one.
 ///
 /// ```no_run
-/// # fn settings() -> ibyok_settings::Settings { unimplemented!() }
+/// use ibyok_server::{Limits, Tls};
+/// use ibyok_settings::{Given, Locations, Settings};
+///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let files = settings().tls.ok_or("no TLS in the settings")?;
-/// let mut limits = ibyok_server::Limits::default();
-/// limits.tls = Some(ibyok_server::Tls::load(files)?);
+/// let locations = Locations::new("/var/lib", "/etc");
+/// let settings = Settings::resolve(&Given::default(), &Default::default(), &locations)?;
+/// let mut limits = Limits::default();
+/// limits.tls = settings.tls.map(Tls::load).transpose()?;
 /// # Ok(())
 /// # }
 /// ```

@@ -1,9 +1,10 @@
 //! The tables of the home, and the settings of a session.
 
 use ibyok_audit::Error as LogError;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::super::not_durable;
+use crate::postgres::make_tables;
 
 /// The form of the tables that this program makes and understands.
 const FORMAT: i32 = 1;
@@ -42,13 +43,9 @@ pub(super) async fn settle(connection: &mut PgConnection, schema: &str) -> Resul
     }
 }
 
-/// Makes the tables. Of several programs that begin at the same time, one makes them.
+/// Makes the tables.
 async fn make(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    let lock = "SELECT pg_advisory_xact_lock(hashtext('ibyok-audit'))";
-    sqlx::query(lock).execute(&mut *transaction).await?;
-    for statement in [
-        format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""),
+    let tables = vec![
         // Ids of logs differ by case, so they are compared byte by byte in every database.
         format!(
             "CREATE TABLE IF NOT EXISTS \"{schema}\".logs (log text COLLATE \"C\" PRIMARY KEY, epoch bigint NOT NULL, \
@@ -62,9 +59,6 @@ async fn make(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::E
         format!("ALTER TABLE \"{schema}\".parts ALTER COLUMN bytes SET STORAGE EXTERNAL"),
         format!("CREATE TABLE IF NOT EXISTS \"{schema}\".home (format int PRIMARY KEY)"),
         format!("INSERT INTO \"{schema}\".home (format) VALUES ({FORMAT}) ON CONFLICT DO NOTHING"),
-    ] {
-        // The name of the schema has only letters, digits, `_` and `-`.
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await
+    ];
+    make_tables(connection, schema, tables).await
 }

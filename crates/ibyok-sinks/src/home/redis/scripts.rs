@@ -1,35 +1,42 @@
 //! The scripts of the home. Redis runs each as one step.
 
-/// Keys: the log, the file, the log's names, the logs. Arguments: epoch (0 for none), offset, bytes, name, log, the lease in milliseconds.
+/// The beginning of each script that writes: it refuses a writer whose log was taken.
 ///
 /// A log without an epoch was lost with its server's memory, and nobody else took it. The writer gets its lease again at once: until the
 /// next renewal, another process could take the log from it.
-pub(super) const APPEND: &str = "
+macro_rules! under_lease {
+    ($write:literal) => {
+        concat!(
+            "
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
 if ARGV[1] ~= '0' and epoch and epoch ~= ARGV[1] then return {'lost', 0} end
 if ARGV[1] ~= '0' and not epoch then
     local over = redis.call('TIME')[1] * 1000 + ARGV[6]
     redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'until', string.format('%.0f', over))
 end
-local length = redis.call('STRLEN', KEYS[2])
+",
+            $write
+        )
+    };
+}
+
+/// Keys: the log, the file, the log's names, the logs. Arguments: epoch (0 for none), offset, bytes, name, log, the lease in milliseconds.
+pub(super) const APPEND: &str = under_lease!(
+    "local length = redis.call('STRLEN', KEYS[2])
 if length ~= tonumber(ARGV[2]) then return {'elsewhere', length} end
 redis.call('SADD', KEYS[4], ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[4])
 redis.call('APPEND', KEYS[2], ARGV[3])
-return {'done', length}";
+return {'done', length}"
+);
 
 /// Keys and arguments as of `APPEND`.
-pub(super) const REPLACE: &str = "
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if ARGV[1] ~= '0' and epoch and epoch ~= ARGV[1] then return {'lost', 0} end
-if ARGV[1] ~= '0' and not epoch then
-    local over = redis.call('TIME')[1] * 1000 + ARGV[6]
-    redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'until', string.format('%.0f', over))
-end
-redis.call('SADD', KEYS[4], ARGV[5])
+pub(super) const REPLACE: &str = under_lease!(
+    "redis.call('SADD', KEYS[4], ARGV[5])
 redis.call('SADD', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[3])
-return {'done', 0}";
+return {'done', 0}"
+);
 
 /// Keys: the file, the log's names. Arguments: name, first byte, the byte behind the last one.
 pub(super) const READ: &str = "
